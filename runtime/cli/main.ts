@@ -1,3 +1,2 @@
 #!/usr/bin/env node
-console.log("ok", process.version)
-const x: number = 1
+console.log('twolane', process.version)
