@@ -1,0 +1,101 @@
+// What the two loops need of a broker. Apache Kafka's words: topics have partitions, rows of one key keep their order
+// in one partition, a consumer group shares the partitions of a topic and commits offsets. Any implementation passes
+// test/conform/broker.ts.
+
+import type { Batch } from '../batch.ts'
+import type { Json } from '../plugin.ts'
+import type { Topic } from '../schema.ts'
+
+export interface Broker {
+  /** The one writer of that name on a topic. A second one of the same name takes over: the first one's next append fails with BROKER_FENCED. */
+  producer (topic: Topic, name: string): Promise<Producer>
+  /** One member of a consumer group. */
+  consumer (topic: Topic, group: string): Promise<Consumer>
+  /** What a topic holds; undefined: it does not exist yet. */
+  inspect (topic: string): Promise<TopicState | undefined>
+  /** Names of the topics that exist. */
+  topics (): Promise<string[]>
+  /** The last rows of a topic, oldest first, over all partitions. */
+  tail (topic: Topic, rows: number): Promise<Batch[]>
+  /** Removes what retention allows; returns the rows removed. */
+  trim (topic: Topic, now: number): Promise<number>
+  close (): Promise<void>
+}
+
+export interface Producer {
+  /** What the last append with a checkpoint saved; undefined: none so far. */
+  readonly checkpoint: Json | undefined
+  /**
+   * Resolves when the batches and the checkpoint are durable: together, in one write (invariant 1). All batches go to the
+   * producer's topic. With `sequence`, an append whose sequence is not above the last one of this producer was made
+   * before and does nothing: that makes a repeated append harmless.
+   */
+  append (batches: readonly Batch[], options?: { readonly checkpoint?: Json | undefined, readonly sequence?: number }): Promise<void>
+  close (): Promise<void>
+}
+
+export interface Consumer {
+  /** Partitions as they come to this member. Each one is worked until its signal aborts. Ends with `signal`. */
+  assignments (signal: AbortSignal): AsyncGenerator<Assignment, void, void>
+  close (): Promise<void>
+}
+
+/** The range that a group is about to write: durable before the first write, so that a crash leaves no doubt about what was tried. */
+export interface Intent {
+  readonly from: number
+  readonly to: number
+  /** Rows that go to the destination: those that transforms left. */
+  readonly rows: number
+  /** sha256 over what is written; tells whether a repeated mapping still gives the same rows. */
+  readonly hash: string
+  /** The revision of the pipeline that made the rows. */
+  readonly revision: string
+}
+
+export interface Committed {
+  /** The next offset to read. */
+  readonly offset: number
+  /** The transforms' state at `offset`. */
+  readonly state: Json | undefined
+  readonly intent: Intent | undefined
+}
+
+/** One partition of a topic in the hands of one member of a group. */
+export interface Assignment {
+  readonly partition: number
+  /** Aborted when the partition is taken away; commits fail with BROKER_FENCED from then on. */
+  readonly signal: AbortSignal
+  /** As of the assignment. Below what the topic still holds when retention has passed it: `read` then throws BROKER_OFFSET_LOST. */
+  readonly committed: Committed
+  /** Batches from `offset` on: up to `rows` rows, at least one batch where there is any, none above `to`. Empty: nothing there yet. */
+  read (offset: number, limits: { readonly rows: number, readonly bytes: number, readonly to?: number }): Promise<Batch[]>
+  /** Resolves when there may be rows at `offset`, after `ms`, or at the signal. */
+  wait (offset: number, ms: number, signal: AbortSignal): Promise<void>
+  /** Offsets the partition holds: [first, next). */
+  bounds (): Promise<{ readonly first: number, readonly next: number }>
+  /** Durable when it resolves. */
+  begin (intent: Intent): Promise<void>
+  /** Durable when it resolves; clears the intent. Offsets only grow (invariant 3). */
+  commit (offset: number, state: Json | undefined): Promise<void>
+}
+
+export interface TopicState {
+  readonly name: string
+  readonly bytes: number
+  readonly partitions: ReadonlyArray<{
+    readonly partition: number
+    /** The oldest offset kept. */
+    readonly first: number
+    /** The offset of the next row. */
+    readonly next: number
+    /** When the newest batch was appended, ms since 1970; 0: none. */
+    readonly time: number
+  }>
+  readonly groups: ReadonlyArray<{
+    readonly group: string
+    readonly partition: number
+    readonly offset: number
+    /** How old the first row not committed yet is; 0: none waits. */
+    readonly lagMs: number
+  }>
+}

@@ -1,0 +1,81 @@
+/** What an error code means to a caller: the HTTP status of an answer that carries it, and whether trying again can help. */
+interface Meaning {
+  readonly status: number
+  readonly retryable: boolean
+}
+
+/** Every code the platform throws. A caller branches on `code` or `retryable`, never on the text. */
+const meanings = {
+  BROKER_FENCED: { status: 409, retryable: false },
+  BROKER_FRAME_CORRUPT: { status: 500, retryable: false },
+  BROKER_OFFSET_LOST: { status: 500, retryable: false },
+  BROKER_UNAVAILABLE: { status: 503, retryable: true },
+  CONFIG_INVALID: { status: 422, retryable: false },
+  DATA_FOLDER_IN_USE: { status: 409, retryable: false },
+  DESTINATION_REFUSED: { status: 502, retryable: false },
+  DESTINATION_UNAVAILABLE: { status: 503, retryable: true },
+  DISK_FULL: { status: 507, retryable: true },
+  ENGINE_MISSING: { status: 503, retryable: false },
+  ENGINE_UNAVAILABLE: { status: 503, retryable: true },
+  NOT_FOUND: { status: 404, retryable: false },
+  PLUGIN_FAILED: { status: 500, retryable: true },
+  PLUGIN_INVALID: { status: 422, retryable: false },
+  PLUGIN_STUCK: { status: 500, retryable: true },
+  RELOAD_BUSY: { status: 409, retryable: true },
+  ROW_INVALID: { status: 422, retryable: false },
+  SCHEMA_BREAKING: { status: 409, retryable: false },
+  SOURCE_UNAVAILABLE: { status: 503, retryable: true },
+  STALE_PLAN: { status: 409, retryable: false }
+} as const satisfies Record<string, Meaning>
+
+export type ErrorCode = keyof typeof meanings
+
+export interface ErrorContext {
+  /** The place of the fault, such as `pipelines/quotes.yaml:3:5 outputs[0].lake.folder`. */
+  readonly where?: string
+  /** What to do about it: one sentence. */
+  readonly remedy?: string
+  readonly cause?: unknown
+}
+
+/** The only error class that code outside a plugin throws. Its message says what is wrong; `where` and `remedy` follow it in print. */
+export class PlatformError extends Error {
+  readonly code: ErrorCode
+  readonly where: string | undefined
+  readonly remedy: string | undefined
+
+  constructor (code: ErrorCode, message: string, { where, remedy, cause }: ErrorContext = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'PlatformError'
+    this.code = code
+    this.where = where
+    this.remedy = remedy
+  }
+
+  get retryable (): boolean {
+    return meanings[this.code].retryable
+  }
+
+  get status (): number {
+    return meanings[this.code].status
+  }
+
+  /** One line for a person: where, what, what to do. */
+  override toString (): string {
+    const place = this.where === undefined ? '' : `${this.where}: `
+    const remedy = this.remedy === undefined ? '' : ` ${this.remedy}`
+    return `${place}${this.message}${remedy}`
+  }
+}
+
+/** One line about anything that was thrown; never a stack trace. */
+export function describe (error: unknown): string {
+  if (error instanceof PlatformError) return error.toString()
+  if (error instanceof Error) {
+    // A failed connect hides its reasons in an AggregateError without a message.
+    if (error instanceof AggregateError && error.message === '') return error.errors.map(describe).join('; ')
+    const cause = error.cause instanceof Error ? ` (${describe(error.cause)})` : ''
+    return `${error.message === '' ? error.name : error.message}${cause}`
+  }
+  return String(error)
+}
