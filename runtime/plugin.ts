@@ -8,6 +8,7 @@
 // YAML names. The folder's name is the registration.
 
 import type { Batch, Row } from './batch.ts'
+import type { Producer } from './broker/broker.ts'
 import type { Topic } from './schema.ts'
 
 export type { Batch, Row } from './batch.ts'
@@ -81,6 +82,12 @@ export interface Health {
   readonly reason?: string
 }
 
+/** Other parts of the platform that few plugins need. One that is missing is not running. */
+export interface Services {
+  /** The one writer of that name on another topic of the broker; whoever asks closes it. */
+  producer? (topic: Topic, name: string): Promise<Producer>
+}
+
 /** All a plugin gets from the runtime; there are no globals. */
 export interface Context {
   readonly pipeline: string
@@ -97,6 +104,7 @@ export interface Context {
   readonly topic: Topic
   /** Another topic by name, for an input that fills several. Throws when there is no such schema. */
   topicNamed (name: string): Topic
+  readonly services: Services
   /** Folder of the platform's data; plugins that write files keep them below it unless configured otherwise. */
   readonly dataFolder: string
   /** A row that cannot go on: to `<topic>.rejected`, durable before the next commit or checkpoint. `row` is its index in the batch that is being mapped, or the row itself. */
@@ -155,6 +163,14 @@ export interface Mapping {
  */
 export type Guarantee = 'exactly once' | 'idempotent' | 'at least once'
 
+/** When the runtime flushes an output: at the first of these. */
+export interface FlushLimits {
+  readonly rows: number
+  readonly ms: number
+  /** Of the rows as the topic holds them. */
+  readonly bytes: number
+}
+
 /** A destination, driven by the runtime: one call at a time, in offset order. */
 export interface OutputPlugin<O extends Options = Options> {
   readonly kind: 'output'
@@ -164,6 +180,8 @@ export interface OutputPlugin<O extends Options = Options> {
   readonly guarantee: Guarantee
   /** The rows as the topic holds them, before the transforms. */
   readonly raw?: true
+  /** What suits the destination where the pipeline's `flush:` says nothing. */
+  readonly flush?: Partial<FlushLimits>
   open (config: Config<O>, context: Context): Promise<Sink>
   probe? (config: Config<O>, context: Context): Promise<void>
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { field } from '../../runtime/schema.ts'
-import type { Context, Health, Json, Row, Topic } from '../../runtime/plugin.ts'
+import type { Context, Health, Json, Row, Services, Topic } from '../../runtime/plugin.ts'
 import type { Field } from '../../runtime/schema.ts'
 
 export interface LogLine {
@@ -19,6 +19,7 @@ export interface FakeOptions {
   readonly pipeline?: string
   readonly step?: string
   readonly dataFolder?: string
+  readonly services?: Services
   /** What the clock says until `advance` is called. */
   readonly now?: number
 }
@@ -69,6 +70,7 @@ export function fakeContext (options: FakeOptions = {}): FakeContext {
     pipeline: options.pipeline ?? 'test',
     step: options.step ?? 'test',
     dataFolder: options.dataFolder ?? '',
+    services: options.services ?? {},
     checkpoint: options.checkpoint,
     topic,
     signal: controller.signal,
