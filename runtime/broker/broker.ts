@@ -17,8 +17,8 @@ export interface Broker {
   topics (): Promise<string[]>
   /** The last rows of a topic, oldest first, over all partitions. */
   tail (topic: Topic, rows: number): Promise<Batch[]>
-  /** Removes what retention allows; returns the rows removed. */
-  trim (topic: Topic, now: number): Promise<number>
+  /** Removes what retention allows at `now` and what none of `groups` still needs; returns the rows removed. */
+  trim (topic: Topic, needs: { readonly now: number, readonly groups: readonly string[] }): Promise<number>
   close (): Promise<void>
 }
 

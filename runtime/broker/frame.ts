@@ -19,7 +19,7 @@
 import { crc32 } from 'node:zlib'
 import { cell } from '../batch.ts'
 import { PlatformError } from '../errors.ts'
-import type { Batch, Column, Columns, ValuesColumn } from '../batch.ts'
+import type { Batch, Column, Columns } from '../batch.ts'
 
 const MAGIC = 0x31464c54
 const HEAD_BYTES = 16
@@ -70,9 +70,9 @@ export class FrameWriter {
   #values (name: string, values: readonly unknown[], rows: number): Entry {
     const found = dictionaryOf(values, rows)
     if (found !== undefined) return [name, 'd', ...this.#dictionary(found.codes, found.values)]
-    if (every(values, rows, 'number')) return [name, 'n', this.#bytes(Float64Array.from(values as number[]))]
-    if (every(values, rows, 'string')) {
-      const text = this.#text(values as readonly string[], rows)
+    if (every(values, rows, isNumber)) return [name, 'n', this.#bytes(Float64Array.from(values))]
+    if (every(values, rows, isString)) {
+      const text = this.#text(values, rows)
       if (text !== undefined) return [name, 't', ...text]
     }
     return [name, 'j', this.#string(JSON.stringify(Array.from(values, plain)))]
@@ -164,7 +164,7 @@ function decodeColumn (frame: Uint8Array, { kind, rows, at, size, second, more }
 }
 
 function text (frame: Uint8Array, at: number, bytes: number): string {
-  return Buffer.from(frame.buffer, frame.byteOffset + at, bytes).utf8Slice()
+  return Buffer.from(frame.buffer, frame.byteOffset + at, bytes).toString()
 }
 
 function corrupt (where: string, what: string): PlatformError {
@@ -189,7 +189,7 @@ function dictionaryOf (values: readonly unknown[], rows: number): { codes: Uint8
     let code = codeOf.get(value)
     if (code === undefined) {
       // A map takes -0 for 0, and an object is equal to itself only.
-      if (codeOf.size === limit || typeof value === 'number' || typeof value === 'bigint' || (typeof value === 'object' && value !== null)) return undefined
+      if (codeOf.size === limit || Object.is(value, -0) || (typeof value === 'object' && value !== null)) return undefined
       code = codeOf.size
       codeOf.set(value, code)
     }
@@ -199,10 +199,13 @@ function dictionaryOf (values: readonly unknown[], rows: number): { codes: Uint8
   return { codes, values: [...codeOf.keys()] }
 }
 
-function every (values: ValuesColumn['values'], rows: number, type: 'number' | 'string'): boolean {
-  for (let i = 0; i < rows; i++) if (typeof values[i] !== type) return false
+function every<T> (values: readonly unknown[], rows: number, is: (value: unknown) => value is T): values is readonly T[] {
+  for (let i = 0; i < rows; i++) if (!is(values[i])) return false
   return true
 }
+
+const isNumber = (value: unknown): value is number => typeof value === 'number'
+const isString = (value: unknown): value is string => typeof value === 'string'
 
 /** JSON has no NaN, infinities and big integers: as text they reach the mapping, which refuses or keeps them. */
 function plain (value: unknown): unknown {
