@@ -1,0 +1,75 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { readFields } from './fields.ts'
+import type { Gateway } from './gateway.ts'
+import { answerHistory } from './history.ts'
+import type { Answer, Call, Routes } from './rest.ts'
+
+const snapshotConidsMax = 100
+const snapshotFieldsMax = 50
+const holder = 'snapshot'
+
+/** When each conid of a gateway had its pre-flight; gone with the line. */
+const preflights = new WeakMap<Gateway, Map<number, number>>()
+const histories = new WeakMap<Gateway, number>()
+
+/** Prices by request. */
+export const marketRoutes: Routes = {
+  'GET iserver/marketdata/snapshot': snapshot,
+  'GET iserver/marketdata/history': history,
+  'POST iserver/marketdata/unsubscribe': ({ gateway, body, endStreams }) => {
+    const conid = Number(body['conid'])
+    if (!gateway.lines.conids().includes(conid)) return { status: 404, body: { error: 'unknown', statusCode: 404 } }
+    release(gateway, conid, endStreams)
+    return { body: { success: true } }
+  },
+  'GET iserver/marketdata/unsubscribeall': ({ gateway, endStreams }) => {
+    for (const conid of gateway.lines.conids()) release(gateway, conid, endStreams)
+    return { body: { unsubscribed: true } }
+  }
+}
+
+/** The first call of a conid only opens its line; values come with a later one. */
+function snapshot ({ gateway, query }: Call): Answer {
+  if (!gateway.session.accountsQueried) return { status: 500, body: { error: 'Please query /accounts first', statusCode: 500 } }
+  const conids = (query.get('conids') ?? '').split(',').filter(Boolean)
+  const fields = (query.get('fields') ?? '31,84,86').split(',').filter(Boolean)
+  if (conids.length === 0 || conids.length > snapshotConidsMax || fields.length > snapshotFieldsMax) {
+    return { status: 400, body: { error: `Bad Request: 1 to ${snapshotConidsMax} conids and at most ${snapshotFieldsMax} fields`, statusCode: 400 } }
+  }
+  return { body: conids.map(conidEx => snapshotRow(gateway, conidEx, fields)) }
+}
+
+function snapshotRow (gateway: Gateway, conidEx: string, fields: readonly string[]): object {
+  const conid = Number.parseInt(conidEx)
+  const bare = { conidEx, conid }
+  const instrument = gateway.instruments.get(conid)
+  if (instrument === undefined || !gateway.lines.take(conid, holder)) return bare
+  const known = preflights.get(gateway) ?? new Map<number, number>()
+  preflights.set(gateway, known)
+  const preflightAtMs = known.get(conid)
+  if (preflightAtMs === undefined) known.set(conid, Date.now())
+  if (preflightAtMs === undefined || Date.now() < preflightAtMs + gateway.settings.preflightMs) return bare
+  const server = 'q1'
+  const context = { instrument, quote: gateway.quote(instrument), rights: gateway.rights(conid), phase: gateway.phase(conid), server, via: 'snapshot' } as const
+  return { _updated: gateway.session.now(), ...bare, server_id: server, ...readFields([...fields, '6119', '6509'], context) }
+}
+
+async function history ({ gateway, query }: Call): Promise<Answer> {
+  const running = histories.get(gateway) ?? 0
+  if (running >= gateway.settings.historiesMax) return { status: 429, body: { error: 'Too Many Requests', statusCode: 429 } }
+  if (gateway.faults.active('history-error') !== undefined) return { status: 500, body: { error: 'No data.', statusCode: 500 } }
+  histories.set(gateway, running + 1)
+  try {
+    await wait(gateway.settings.historyMs)
+    const answer = answerHistory(gateway, query)
+    return { status: 'error' in answer ? 500 : 200, body: answer }
+  } finally {
+    histories.set(gateway, histories.get(gateway)! - 1)
+  }
+}
+
+function release (gateway: Gateway, conid: number, endStreams: (conid: number) => void): void {
+  preflights.get(gateway)?.delete(conid)
+  gateway.lines.release(conid, holder)
+  endStreams(conid)
+}
