@@ -1,0 +1,74 @@
+import { fromRows } from './batch.ts'
+import type { Batch, Row } from './batch.ts'
+import type { Json, Mapping } from './plugin.ts'
+import type { Rejects } from './rejects.ts'
+
+/** One transform of a chain. */
+export interface Link {
+  readonly step: string
+  readonly mapping: Mapping
+}
+
+/** Says which step a thread is in, so that a stuck one can be named from outside. */
+export interface Watch {
+  enter (step: string): void
+  leave (): void
+}
+
+/** The transforms of one output, in order. Refused rows keep what they held in the topic. */
+export class Chain {
+  readonly #links: readonly Link[]
+  readonly #rejects: Rejects
+  readonly #watch: Watch
+  #raw: Batch | undefined
+  #current: Batch | undefined
+
+  constructor (links: readonly Link[], rejects: Rejects, watch: Watch) {
+    this.#links = links
+    this.#rejects = rejects
+    this.#watch = watch
+  }
+
+  map (raw: Batch): Batch {
+    this.#raw = raw
+    let batch = raw
+    for (const { step, mapping } of this.#links) {
+      this.#current = batch
+      this.#watch.enter(step)
+      batch = mapping.map(batch)
+      this.#watch.leave()
+    }
+    return batch
+  }
+
+  /** What a transform's `context.reject` does: row `i` of the batch it is mapping. */
+  reject (step: string, i: number, reason: string): void {
+    const current = this.#current
+    const raw = this.#raw
+    if (current === undefined || raw === undefined) return
+    const offset = current.offsetAt(i)
+    this.#rejects.add({ row: rowAtOffset(raw, offset), reason, step, partition: raw.position.partition, offset })
+  }
+
+  /** State of all transforms, to be committed with the offset; undefined where none keeps any. */
+  snapshot (): Json | undefined {
+    const states: Record<string, Json> = {}
+    for (const { step, mapping } of this.#links) if (mapping.snapshot !== undefined) states[step] = mapping.snapshot()
+    return Object.keys(states).length === 0 ? undefined : states
+  }
+}
+
+/** The row of a batch that has `offset`; empty where it is not among them. */
+export function rowAtOffset (batch: Batch, offset: number): Row {
+  const i = batch.offsets === undefined ? offset - batch.position.offset : batch.offsets.indexOf(offset)
+  return i >= 0 && i < batch.length ? batch.row(i) : {}
+}
+
+/** A typed or raw batch without the rows whose offsets are in `landed` (ascending). */
+export function without (batch: Batch, landed: Float64Array): Batch {
+  if (landed.length === 0) return batch
+  const there = new Set(landed)
+  const missing: number[] = []
+  for (let i = 0; i < batch.length; i++) if (!there.has(batch.offsetAt(i))) missing.push(i)
+  return missing.length === 0 ? fromRows(batch.topic, []) : batch.select(Int32Array.from(missing))
+}

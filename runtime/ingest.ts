@@ -1,0 +1,79 @@
+// The first loop of the data plane: input ▶ rename ▶ topic check ▶ topic.
+
+import { connect } from './connector.ts'
+import { rejectedTopic } from './schema.ts'
+import type { Broker, Producer } from './broker/broker.ts'
+import type { Batch } from './batch.ts'
+import type { Names } from './connector.ts'
+import type { Config, Context, InputPlugin } from './plugin.ts'
+import type { Rejects } from './rejects.ts'
+import type { Topic } from './schema.ts'
+
+export interface Ingest {
+  readonly plugin: InputPlugin
+  readonly config: Config<InputPlugin['options']>
+  /** `rename:` of the YAML, on top of the plugin's own names. */
+  readonly rename: Names
+  /** Name of this writer at the broker. */
+  readonly producer: string
+  readonly topic: Topic
+  readonly rejects: Rejects
+  /** Called when the rows of one chunk are durable. */
+  readonly onDurable?: (batch: Batch) => void
+}
+
+/** Opens the writers of an input. The checkpoint that a run resumes from is the one of the pipeline's own topic. */
+export async function openIngest ({ plugin, rename, producer, topic }: Ingest, broker: Broker): Promise<IngestWriters> {
+  const producers = new Map<string, Promise<Producer>>()
+  const connects = new Map<string, (batch: Batch) => Batch>()
+  const main = await broker.producer(topic, producer)
+
+  return {
+    main,
+    to (other) {
+      if (other.name === topic.name) return Promise.resolve(main)
+      let opened = producers.get(other.name)
+      if (opened === undefined) producers.set(other.name, opened = broker.producer(other, producer))
+      return opened
+    },
+    connect (batch) {
+      let rename_ = connects.get(batch.topic.name)
+      if (rename_ === undefined) connects.set(batch.topic.name, rename_ = connect(batch.topic, plugin.names ?? {}, rename))
+      return rename_(batch)
+    },
+    async close () {
+      await main.close()
+      for (const opened of producers.values()) await (await opened).close()
+    }
+  }
+}
+
+export interface IngestWriters {
+  readonly main: Producer
+  to (topic: Topic): Promise<Producer>
+  connect (batch: Batch): Batch
+  close (): Promise<void>
+}
+
+/** One life of an input: from its checkpoint until it ends, stops or throws. Nothing that was not durable is passed by a checkpoint. */
+export async function ingest ({ plugin, config, topic, rejects, onDurable }: Ingest, writers: IngestWriters, context: Context): Promise<void> {
+  const settleRejects = async (): Promise<void> => {
+    if (rejects.length === 0) return
+    const producer = await writers.to(rejectedTopic(topic.name))
+    await producer.append(rejects.take())
+  }
+
+  for await (const { batch, checkpoint } of plugin.read(config, context)) {
+    // Invariant 5, rejected rows first: the checkpoint in the append below then covers both.
+    await settleRejects()
+    const rows = batch.length === 0 ? [] : [writers.connect(batch)]
+    if (batch.topic.name === topic.name) {
+      await writers.main.append(rows, { checkpoint })
+    } else {
+      await (await writers.to(batch.topic)).append(rows)
+      if (checkpoint !== undefined) await writers.main.append([], { checkpoint })
+    }
+    onDurable?.(batch)
+  }
+  await settleRejects()
+}

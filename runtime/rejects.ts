@@ -1,0 +1,47 @@
+import { fromRows } from './batch.ts'
+import { rejectedTopic } from './schema.ts'
+import type { Batch, Row } from './batch.ts'
+import type { Clock } from './plugin.ts'
+
+export interface Refusal {
+  readonly row: Row
+  readonly reason: string
+  readonly step: string
+  /** Of the row in its topic; -1: it never reached the topic. */
+  readonly partition: number
+  readonly offset: number
+}
+
+const ROWS_A_BATCH = 1000
+
+/** Refused rows of one pipeline, collected until the loop makes them durable. */
+export class Rejects {
+  readonly #topic: string
+  readonly #pipeline: string
+  readonly #clock: Clock
+  #refusals: Refusal[] = []
+
+  constructor (topic: string, pipeline: string, clock: Clock) {
+    this.#topic = topic
+    this.#pipeline = pipeline
+    this.#clock = clock
+  }
+
+  get length (): number {
+    return this.#refusals.length
+  }
+
+  add (refusal: Refusal): void {
+    this.#refusals.push(refusal)
+  }
+
+  /** What was collected, as batches of `<topic>.rejected`; the collection is empty afterwards. */
+  take (): Batch[] {
+    const time = this.#clock.now()
+    const rows = this.#refusals.map(({ row, reason, step, partition, offset }) => ({ reason, row, pipeline: this.#pipeline, step, partition, offset, time }))
+    this.#refusals = []
+    const batches: Batch[] = []
+    for (let i = 0; i < rows.length; i += ROWS_A_BATCH) batches.push(fromRows(rejectedTopic(this.#topic), rows.slice(i, i + ROWS_A_BATCH)))
+    return batches
+  }
+}
