@@ -107,8 +107,11 @@ export interface Context {
   readonly services: Services
   /** Folder of the platform's data; plugins that write files keep them below it unless configured otherwise. */
   readonly dataFolder: string
-  /** A row that cannot go on: to `<topic>.rejected`, durable before the next commit or checkpoint. `row` is its index in the batch that is being mapped, or the row itself. */
-  reject (row: Row | number, reason: string): void
+  /**
+   * A row that cannot go on: to `<topic>.rejected`, durable before the next commit or checkpoint. An input gives the row
+   * itself; a transform its index in the batch that is being mapped; an output its index and the batch it was given.
+   */
+  reject (row: Row | number, reason: string, batch?: Batch): void
   /** Reports how the step is; the runtime itself reports start, back-off and end. */
   health (health: Health): void
 }
