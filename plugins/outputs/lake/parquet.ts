@@ -1,0 +1,65 @@
+import { open, unlink } from 'node:fs/promises'
+import { Compression, Table, WriterPropertiesBuilder, transformParquetStream } from 'parquet-wasm/node'
+import type { RecordBatch } from 'parquet-wasm/node'
+
+/**
+ * One Parquet file as it grows. Row groups stream through the WebAssembly encoder to the disk, so the memory in use is
+ * that of one row group, whatever the size of the file.
+ */
+export class ParquetWriter {
+  readonly path: string
+  readonly #groups: WritableStreamDefaultWriter<RecordBatch>
+  readonly #done: Promise<void>
+
+  constructor (path: string, group: { readonly rowsMax: number, readonly bytesMax: number }, labels: Readonly<Record<string, string>>) {
+    this.path = path
+    const pipe = new TransformStream<RecordBatch, RecordBatch>()
+    this.#groups = pipe.writable.getWriter()
+    const properties = new WriterPropertiesBuilder()
+      .setCompression(Compression.ZSTD)
+      .setMaxRowGroupSize(group.rowsMax)
+      .setMaxRowGroupBytes(group.bytesMax)
+      .setCreatedBy('twolane')
+      // One key only: the encoder writes several in random order, and a range written again is to be the same file.
+      .setKeyValueMetadata(new Map([['twolane', JSON.stringify(labels)]]))
+      .build()
+    // The encoder needs a first row group before it gives its stream, so it is not awaited here.
+    this.#done = store(transformParquetStream(pipe.readable, properties), path)
+    // A failure on the way to the disk must end a write that waits for room.
+    this.#done.catch(error => this.#groups.abort(error)).catch(() => { /* aborted before: the first failure counts */ })
+  }
+
+  /** Appends one row group: an Arrow IPC stream of one record batch. Stays pending while the disk is slow. */
+  async write (ipc: Uint8Array): Promise<void> {
+    // The encoder takes the record batch over and frees it; the table is only its shell.
+    const table = Table.fromIPCStream(ipc)
+    const batch = table.recordBatch(0)
+    table.free()
+    if (batch === undefined) return
+    await this.#groups.write(batch)
+  }
+
+  /** Ends the file; its bytes are durable when it resolves. */
+  async finish (): Promise<void> {
+    await this.#groups.close()
+    await this.#done
+  }
+
+  /** Gives the file up and removes it. */
+  async discard (): Promise<void> {
+    await this.#groups.abort(new Error('the file was given up')).catch(() => { /* it failed before */ })
+    await this.#done.catch(() => { /* that is how it ends when it is given up */ })
+    await unlink(this.path).catch(() => { /* never made, or moved already */ })
+  }
+}
+
+async function store (encoded: Promise<ReadableStream<Uint8Array>>, path: string): Promise<void> {
+  encoded.catch(() => { /* awaited below, unless the file cannot be opened: then that is the failure to report */ })
+  const file = await open(path, 'w')
+  try {
+    for await (const bytes of await encoded) await file.write(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}

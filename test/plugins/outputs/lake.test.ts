@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { zstdDecompressSync } from 'node:zlib'
+import { parquetMetadata, parquetReadObjects } from 'hyparquet'
+import { wasmMemory } from 'parquet-wasm/node'
+import t from 'tap'
+import lake from '../../../plugins/outputs/lake/index.ts'
+import { ParquetWriter } from '../../../plugins/outputs/lake/parquet.ts'
+import { rawArrow } from '../../../runtime/arrow.ts'
+import { Batch, fromRows } from '../../../runtime/batch.ts'
+import { PlatformError } from '../../../runtime/errors.ts'
+import { fakeContext, fakeTopic } from '../../conform/context.ts'
+import type { Row } from '../../../runtime/plugin.ts'
+
+const topic = fakeTopic('quotes', ['symbol', 'price'])
+const compressors = { ZSTD: (input: Uint8Array): Uint8Array => zstdDecompressSync(input) }
+const noon = Date.UTC(2024, 0, 2, 12)
+
+function at (rows: readonly Row[], offset: number, time = noon, partition = 0): Batch {
+  return new Batch(topic, rows.length, fromRows(topic, rows).columns, { position: { partition, offset, time }, bytes: rows.length * 100 })
+}
+
+function bufferOf (path: string): ArrayBuffer {
+  const bytes = readFileSync(path)
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+}
+
+function read (path: string): Promise<Array<Record<string, unknown>>> {
+  return parquetReadObjects({ file: bufferOf(path), compressors })
+}
+
+function files (folder: string): string[] {
+  const root = join(folder, 'lake', 'quotes')
+  if (!existsSync(root)) return []
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.parquet')).sort()
+}
+
+const name = (from: number, to: number): string => `quotes-0-${String(from).padStart(20, '0')}-${String(to).padStart(20, '0')}.parquet`
+
+await t.test('a row is kept as the source gave it, with its place in the topic', async t => {
+  const dataFolder = t.testdir()
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  await sink.write(at([
+    { symbol: 'AAPL', price: 'C190.10' },
+    { symbol: 'Łódź 株 🚀', price: 190.1, extra: { venue: 'X', n: [1, null] } },
+    { symbol: null, price: { bid: 1 } },
+    { symbol: true, price: '' },
+    { price: '9007199254740993' }
+  ], 40))
+  await sink.flush({ partition: 0, from: 40, to: 45 })
+  await sink.close()
+
+  t.strictSame(files(dataFolder), [`date=2024-01-02/${name(40, 45)}`])
+  const rows = await read(join(dataFolder, 'lake/quotes/date=2024-01-02', name(40, 45)))
+  const wanted = [
+    ['AAPL', 'C190.10', null],
+    ['Łódź 株 🚀', '190.1', '{"venue":"X","n":[1,null]}'],
+    [null, '{"bid":1}', null],
+    ['true', '', null],
+    [null, '9007199254740993', null]
+  ]
+  t.strictSame(rows.map(row => Object.values(row)), wanted.map((row, i) => [...row, 'quotes', 0, BigInt(40 + i), new Date(noon)]))
+  t.strictSame(Object.keys(rows[0] ?? {}), ['symbol', 'price', 'extra', '_topic', '_partition', '_offset', '_ingest_time'])
+})
+
+await t.test('a flush that spans midnight makes a file a day, and together they cover the range', async t => {
+  const dataFolder = t.testdir()
+  const sink = await lake.open({ folder: 'deep/lake' }, fakeContext({ topic, dataFolder: join(dataFolder, 'a') }))
+  await sink.write(at([{ symbol: 'A' }, { symbol: 'B' }], 10, Date.UTC(2024, 0, 2, 23, 59, 59, 999)))
+  await sink.write(at([{ symbol: 'C' }], 12, Date.UTC(2024, 0, 3)))
+  await sink.write(at([{ symbol: 'D' }], 13, Date.UTC(2024, 0, 3)))
+  await sink.flush({ partition: 0, from: 10, to: 14 })
+  await sink.close()
+  const root = join(dataFolder, 'a/deep/lake/quotes')
+  t.strictSame((await read(join(root, 'date=2024-01-02', name(10, 12)))).map(row => row['symbol']), ['A', 'B'])
+  t.strictSame((await read(join(root, 'date=2024-01-03', name(12, 14)))).map(row => row['symbol']), ['C', 'D'])
+})
+
+await t.test('a range that is written again replaces itself, byte for byte', async t => {
+  const dataFolder = t.testdir()
+  const once = async (): Promise<Buffer> => {
+    const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+    await sink.write(at([{ symbol: 'A' }], 0))
+    await sink.write(at([{ symbol: 'B' }], 1))
+    await sink.flush({ partition: 0, from: 0, to: 2 })
+    await sink.close()
+    return readFileSync(join(dataFolder, 'lake/quotes/date=2024-01-02', name(0, 2)))
+  }
+  const first = await once()
+  t.ok(first.equals(await once()))
+  t.equal(files(dataFolder).length, 1)
+})
+
+await t.test('rows come in groups, so that memory does not grow with the file or with the number of files', async t => {
+  const dataFolder = t.testdir()
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const rows = Array.from({ length: 20_000 }, (_, i) => ({ symbol: 'AAPL', price: String(i * 7919 % 1000003) }))
+  const columns = fromRows(topic, rows).columns
+  const write = async (from: number, batches: number): Promise<void> => {
+    for (let i = 0; i < batches; i++) {
+      await sink.write(new Batch(topic, rows.length, columns, { position: { partition: 0, offset: from + i * rows.length, time: noon }, bytes: rows.length * 50 }))
+    }
+    await sink.flush({ partition: 0, from, to: from + batches * rows.length })
+  }
+  await write(0, 10)
+  const { row_groups: groups } = parquetMetadata(bufferOf(join(dataFolder, 'lake/quotes/date=2024-01-02', name(0, 200_000))))
+  t.ok(groups.length > 2, 'several row groups')
+  t.ok(groups.every(group => Number(group.num_rows) <= 65_536))
+
+  await write(200_000, 1)
+  const before = wasmMemory().buffer.byteLength
+  for (let i = 11; i < 41; i++) await write(i * 20_000, 1)
+  t.equal(wasmMemory().buffer.byteLength, before)
+  await sink.close()
+})
+
+await t.test('nothing shows before the flush, and what was not flushed is removed', async t => {
+  const dataFolder = t.testdir()
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const rows = Array.from({ length: 70_000 }, () => ({ symbol: 'A' }))
+  await sink.write(at(rows, 0))
+  t.strictSame(files(dataFolder), [])
+  await sink.close()
+  t.strictSame(files(dataFolder), [])
+  t.strictSame(readdirSync(join(dataFolder, 'lake/_tmp')), [])
+})
+
+await t.test('a flush without rows makes no file', async t => {
+  const dataFolder = t.testdir()
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  await sink.write(at([], 0))
+  await sink.flush({ partition: 0, from: 0, to: 9 })
+  await sink.close()
+  t.strictSame(files(dataFolder), [])
+})
+
+await t.test('what a killed writer of the same step left is removed, and no other file', async t => {
+  const dataFolder = t.testdir()
+  const folder = join(dataFolder, 'lake', '_tmp')
+  mkdirSync(folder, { recursive: true })
+  const gone = spawn(process.execPath, ['-e', ''])
+  await once(gone, 'exit')
+  const host = hostname().replaceAll(/[^\w.-]/g, '_')
+  const put = (file: string, ageMs = 0): void => {
+    writeFileSync(join(folder, file), '')
+    utimesSync(join(folder, file), new Date(Date.now() - ageMs), new Date(Date.now() - ageMs))
+  }
+  put(`p.outputs.lake.${host}.${gone.pid}.a.parquet`)
+  put(`p.outputs.lake.${host}.${process.pid}.before-this-process.parquet`, 86_400_000)
+  put(`p.outputs.lake.${host}.1.abandoned.parquet`, 7_200_000)
+  put(`p.outputs.lake.${host}.${process.pid}.live.parquet`)
+  put(`p.outputs.lake.${host}.1.live.parquet`)
+  put(`other.outputs.lake.${host}.${gone.pid}.b.parquet`)
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder, pipeline: 'p', step: 'outputs.lake' }))
+  await sink.close()
+  t.strictSame(readdirSync(folder).sort(), [
+    `other.outputs.lake.${host}.${gone.pid}.b.parquet`,
+    `p.outputs.lake.${host}.1.live.parquet`,
+    `p.outputs.lake.${host}.${process.pid}.live.parquet`
+  ].sort())
+})
+
+await t.test('a failure is clear, and no later flush passes over it', async t => {
+  const dataFolder = t.testdir({ lake: { quotes: 'a file where a folder belongs' } })
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  await sink.write(at([{ symbol: 'A' }], 0))
+  await t.rejects(sink.flush({ partition: 0, from: 0, to: 1 }), { code: 'DESTINATION_UNAVAILABLE', retryable: true })
+  await t.rejects(sink.write(at([{ symbol: 'B' }], 1)), PlatformError)
+  await t.rejects(sink.flush({ partition: 0, from: 1, to: 2 }), PlatformError)
+  await sink.close()
+  t.strictSame(readdirSync(join(dataFolder, 'lake/_tmp')), [])
+
+  await t.rejects(lake.open({ folder: 'quotes/below' }, fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })), { code: 'DESTINATION_UNAVAILABLE' })
+  await t.rejects(lake.probe?.({ folder: 'quotes' }, fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })) ?? Promise.resolve(), { code: 'DESTINATION_UNAVAILABLE' })
+})
+
+await t.test('a full disk ends the write that waits', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full here' }, async t => {
+  const writer = new ParquetWriter('/dev/full', { rowsMax: 1000, bytesMax: 2 ** 20 }, {})
+  const ipc = rawArrow([at(Array.from({ length: 5000 }, (_, i) => ({ symbol: String(i) })), 0)])
+  await t.rejects(async () => {
+    for (let i = 0; i < 20; i++) await writer.write(ipc)
+    await writer.finish()
+  }, { code: 'ENOSPC' })
+})
+
+await t.test('a temporary folder that vanishes ends the write that waits', async t => {
+  const dataFolder = t.testdir()
+  const context = fakeContext({ topic, dataFolder })
+  const sink = await lake.open({ folder: null }, context)
+  rmSync(join(dataFolder, 'lake/_tmp'), { recursive: true })
+  const rows = Array.from({ length: 70_000 }, () => ({ symbol: 'A' }))
+  await t.rejects(async () => {
+    await sink.write(at(rows, 0))
+    await sink.write(at(rows, 70_000))
+    await sink.flush({ partition: 0, from: 0, to: 140_000 })
+  }, { code: 'DESTINATION_UNAVAILABLE' })
+  await sink.close()
+})
+
+await t.test('a field with the name of a column that the lake adds is refused at open', async t => {
+  const context = fakeContext({ topic: fakeTopic('quotes', ['_offset']), dataFolder: t.testdir() })
+  await t.rejects(lake.open({ folder: null }, context), { code: 'CONFIG_INVALID', where: 'schemas/quotes.yaml' })
+})
