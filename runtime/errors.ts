@@ -1,3 +1,5 @@
+import type { Problem } from './problems.ts'
+
 /** What an error code means to a caller: the HTTP status of an answer that carries it, and whether trying again can help. */
 interface Meaning {
   readonly status: number
@@ -36,6 +38,8 @@ export interface ErrorContext {
   /** What to do about it: one sentence. */
   readonly remedy?: string
   readonly cause?: unknown
+  /** Of a CONFIG_INVALID: what is wrong, place by place; the message has a line for each. */
+  readonly problems?: readonly Problem[]
 }
 
 /** The only error class that code outside a plugin throws. Its message says what is wrong; `where` and `remedy` follow it in print. */
@@ -43,13 +47,15 @@ export class PlatformError extends Error {
   readonly code: ErrorCode
   readonly where: string | undefined
   readonly remedy: string | undefined
+  readonly problems: readonly Problem[] | undefined
 
-  constructor (code: ErrorCode, message: string, { where, remedy, cause }: ErrorContext = {}) {
+  constructor (code: ErrorCode, message: string, { where, remedy, cause, problems }: ErrorContext = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = 'PlatformError'
     this.code = code
     this.where = where
     this.remedy = remedy
+    this.problems = problems
   }
 
   get retryable (): boolean {
