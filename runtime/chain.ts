@@ -2,6 +2,7 @@ import { fromRows } from './batch.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Json, Mapping } from './plugin.ts'
 import type { Rejects } from './rejects.ts'
+import type { Topic } from './schema.ts'
 
 /** One transform of a chain. */
 export interface Link {
@@ -27,6 +28,11 @@ export class Chain {
     this.#links = links
     this.#rejects = rejects
     this.#watch = watch
+  }
+
+  /** Schema of the rows that leave the last transform; undefined: the one of the topic. */
+  get topic (): Topic | undefined {
+    return this.#links.findLast(({ mapping }) => mapping.topic !== undefined)?.mapping.topic
   }
 
   map (raw: Batch): Batch {

@@ -152,6 +152,8 @@ export interface TransformPlugin<O extends Options = Options> {
   open (config: Config<O>, context: Context): Mapping | Promise<Mapping>
 }
 export interface Mapping {
+  /** Schema of the rows it makes, where it is not the one of the rows it takes. */
+  readonly topic?: Topic
   /** Synchronous and repeatable: the same batch from the same state gives the same rows. A bad row is rejected, not thrown. Rows may be taken out, not added. */
   map (batch: Batch): Batch
   /** State of a window or join, saved with the commit, given back as `context.checkpoint`. Bounded by an option. */

@@ -1,0 +1,74 @@
+import type { Assignment } from './broker/broker.ts'
+import type { Settlement } from './deliver.ts'
+import type { Surroundings } from './steps.ts'
+
+/** A destination that has not answered for so long is shown as not healthy. */
+const STALLED_MS = 30_000
+
+interface Watched {
+  readonly step: string
+  readonly assignment: Assignment
+  committed: number
+  /** When the settlement in flight began, ms of the monotonic clock. */
+  settlingSince: number | undefined
+  stalled: boolean
+}
+
+/** How far the outputs of a pipeline are behind the topic, and which of them hangs. */
+export class LagMeter {
+  readonly #around: Surroundings
+  readonly #watched = new Set<Watched>()
+  /** When the first row not committed yet was seen waiting, by step: its age where the topic does not tell. */
+  readonly #behindSince = new Map<Watched, number>()
+
+  constructor (around: Surroundings) {
+    this.#around = around
+  }
+
+  of (step: string, assignment: Assignment): { settled (event: Settlement): void, close (): void } {
+    const watched: Watched = { step, assignment, committed: assignment.committed.offset, settlingSince: undefined, stalled: false }
+    this.#watched.add(watched)
+    return {
+      settled: event => {
+        watched.settlingSince = event.phase === 'began' ? performance.now() : undefined
+        if (event.phase === 'began') return
+        watched.committed = event.range.to
+        this.#behindSince.delete(watched)
+        if (watched.stalled) {
+          watched.stalled = false
+          this.#around.health(step, { ok: true, state: 'running' })
+        }
+      },
+      close: () => {
+        this.#watched.delete(watched)
+        this.#behindSince.delete(watched)
+      }
+    }
+  }
+
+  /** Sets the gauges; called once a second. */
+  async measure (): Promise<void> {
+    const now = performance.now()
+    const steps = new Map<string, { rows: number, ms: number }>()
+    for (const watched of this.#watched) {
+      const { next } = await watched.assignment.bounds()
+      const rows = Math.max(0, next - watched.committed)
+      if (rows === 0) this.#behindSince.delete(watched)
+      else if (!this.#behindSince.has(watched)) this.#behindSince.set(watched, now)
+      const sum = steps.get(watched.step) ?? { rows: 0, ms: 0 }
+      steps.set(watched.step, { rows: sum.rows + rows, ms: Math.max(sum.ms, now - (this.#behindSince.get(watched) ?? now)) })
+      this.#reportStall(watched, now)
+    }
+    const { metrics, pipeline } = this.#around
+    for (const [step, { rows, ms }] of steps) {
+      metrics.lagRows.set({ pipeline: pipeline.id, step }, rows)
+      metrics.lagSeconds.set({ pipeline: pipeline.id, step }, ms / 1000)
+    }
+  }
+
+  #reportStall (watched: Watched, now: number): void {
+    if (watched.settlingSince === undefined || watched.stalled || now - watched.settlingSince < STALLED_MS) return
+    watched.stalled = true
+    this.#around.health(watched.step, { ok: false, state: 'stalled', reason: `The destination has not answered for ${STALLED_MS / 1000} s` })
+  }
+}

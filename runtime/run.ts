@@ -1,0 +1,233 @@
+// One pipeline at work: its ingest loop and a deliver loop for each output and partition, each one tried again by itself.
+
+import { Backoff, pause } from './backoff.ts'
+import { deliver } from './deliver.ts'
+import { describe, PlatformError } from './errors.ts'
+import { ingest, openIngest } from './ingest.ts'
+import { LagMeter } from './lag.ts'
+import { Rejects } from './rejects.ts'
+import { rejectedTopic } from './schema.ts'
+import { loadInput, loadOutput, loadTransforms, makeContext, openChain, rejectFromOutput, topicNamed } from './steps.ts'
+import type { Assignment } from './broker/broker.ts'
+import type { OutputStep, Pipeline } from './pipeline.ts'
+import type { InputPlugin, OutputPlugin, TransformPlugin } from './plugin.ts'
+import type { LoadedStep, Surroundings } from './steps.ts'
+import type { Topic } from './schema.ts'
+
+/** How long an input may run before it counts as started although it has said nothing. */
+const INPUT_SETTLED_MS = 500
+
+/** An older revision of the pipeline and its schemas; undefined: not kept. */
+export type Revisions = (revision: string) => Promise<Pick<Surroundings, 'pipeline' | 'schemas'> | undefined>
+
+export class PipelineRun {
+  readonly #around: Surroundings
+  readonly #revisions: Revisions
+  readonly #topic: Topic
+  readonly #stopInput = new AbortController()
+  readonly #stopOutputs = new AbortController()
+  readonly lag: LagMeter
+  #input: LoadedStep<InputPlugin> | undefined
+  #transforms: Array<LoadedStep<TransformPlugin>> = []
+  #outputs: Array<{ readonly step: OutputStep, readonly plugin: OutputPlugin }> = []
+
+  constructor (around: Surroundings, revisions: Revisions) {
+    this.#around = around
+    this.#revisions = revisions
+    this.#topic = topicNamed(around.schemas, around.pipeline.topic)
+    this.lag = new LagMeter(around)
+  }
+
+  /** Loads the plugins and opens the transforms once: what can be wrong before anything runs shows here. */
+  async prepare (): Promise<void> {
+    this.#input = await loadInput(this.#around)
+    this.#transforms = await loadTransforms(this.#around)
+    for (const step of this.#around.pipeline.outputs) this.#outputs.push({ step, plugin: await loadOutput(this.#around.root, step) })
+    if (this.#outputs.length > 0) await openChain(this.#around, this.#transforms, undefined, this.#stopOutputs.signal)
+  }
+
+  /** Resolves when everything has ended: after `stop`, or when an input without outputs has. `onRunning` once all steps have begun. */
+  async run (onRunning: () => void): Promise<void> {
+    const begun: Array<Promise<void>> = []
+    const loops: Array<Promise<void>> = []
+    const begin = (loop: (onBegun: () => void) => Promise<void>): Promise<void> => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      begun.push(promise)
+      const running = loop(resolve)
+      loops.push(running)
+      return running
+    }
+    const outputs = this.#outputs.map(({ step, plugin }) => begin(onBegun => this.#output(step, plugin, onBegun)))
+    if (this.#input !== undefined) {
+      const input = this.#input
+      // What the input left in the topic still goes out: the outputs stop behind it.
+      const ended = begin(onBegun => this.#ingest(input, onBegun))
+      this.#stopInput.signal.addEventListener('abort', () => { void ended.finally(() => this.#stopOutputs.abort()) })
+    } else {
+      this.#stopInput.signal.addEventListener('abort', () => this.#stopOutputs.abort())
+    }
+    void Promise.all(begun).then(onRunning)
+    await Promise.all([...loops, ...outputs])
+  }
+
+  /** Stops the input, then the outputs once they have settled what they hold. Calling it again changes nothing. */
+  stop (): void {
+    this.#stopInput.abort()
+  }
+
+  async #ingest ({ step, plugin }: LoadedStep<InputPlugin>, onBegun: () => void): Promise<void> {
+    const { broker, pipeline, clock, metrics } = this.#around
+    const { signal } = this.#stopInput
+    const labels = { pipeline: pipeline.id, step: step.name }
+    const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
+    const backoff = new Backoff()
+    const health = (ok: boolean, state: string, reason?: string): void => this.#around.health(step.name, { ok, state, ...(reason !== undefined && { reason }) })
+
+    await this.#attempts(step.name, signal, backoff, async () => {
+      const settings = {
+        plugin,
+        config: step.config,
+        rename: pipeline.input?.rename ?? {},
+        producer: pipeline.id,
+        topic: this.#topic,
+        rejects,
+        onDurable: (batch: { length: number, bytes: number }) => {
+          backoff.succeeded()
+          onBegun()
+          metrics.rows.inc(labels, batch.length)
+          metrics.bytes.inc(labels, batch.bytes)
+          metrics.batches.inc(labels)
+        }
+      }
+      const writers = await openIngest(settings, broker)
+      health(true, 'running')
+      const settled = setTimeout(onBegun, INPUT_SETTLED_MS)
+      try {
+        const context = makeContext(this.#around, {
+          step: step.name,
+          topic: this.#topic,
+          signal,
+          checkpoint: writers.main.checkpoint,
+          reject: (row, reason) => {
+            metrics.rejected.inc(labels)
+            rejects.add({ row: typeof row === 'number' ? {} : row, reason, step: step.name, partition: -1, offset: -1 })
+          }
+        })
+        await ingest(settings, writers, context)
+        health(true, signal.aborted ? 'stopped' : 'ended')
+        onBegun()
+      } finally {
+        clearTimeout(settled)
+        await writers.close()
+      }
+    })
+  }
+
+  async #output (step: OutputStep, plugin: OutputPlugin, onBegun: () => void): Promise<void> {
+    const { broker, pipeline } = this.#around
+    const { signal } = this.#stopOutputs
+    const backoff = new Backoff()
+    await this.#attempts(step.name, signal, backoff, async () => {
+      const consumer = await broker.consumer(this.#topic, groupOf(pipeline.id, step.name))
+      // One partition that fails takes the others along: all are opened again together.
+      const failed = new AbortController()
+      const stop = AbortSignal.any([signal, failed.signal])
+      const partitions: Array<Promise<void>> = []
+      try {
+        for await (const assignment of consumer.assignments(stop)) {
+          const partition = this.#deliver(step, plugin, { assignment, stop, backoff, onBegun })
+          partition.catch(() => failed.abort())
+          partitions.push(partition)
+        }
+        const ended = await Promise.allSettled(partitions)
+        const failure = ended.find(result => result.status === 'rejected')
+        if (failure !== undefined) throw failure.reason
+      } finally {
+        await consumer.close()
+      }
+    })
+  }
+
+  async #deliver (step: OutputStep, plugin: OutputPlugin, { assignment, stop, backoff, onBegun }: {
+    readonly assignment: Assignment, readonly stop: AbortSignal, readonly backoff: Backoff, readonly onBegun: () => void
+  }): Promise<void> {
+    const { pipeline, broker, clock, metrics } = this.#around
+    const labels = { pipeline: pipeline.id, step: step.name }
+    const group = groupOf(pipeline.id, step.name)
+    const open = (state: Parameters<typeof openChain>[2], revision: string): ReturnType<typeof openChain> => this.#openChain(plugin, state, revision, stop)
+    const topic = plugin.raw === true ? this.#topic : (await open(undefined, pipeline.revision)).chain.topic ?? this.#topic
+    const sinkRejects = new Rejects(pipeline.topic, pipeline.id, clock)
+    const context = makeContext(this.#around, { step: step.name, topic, signal: stop, checkpoint: undefined, reject: rejectFromOutput(sinkRejects, step.name) })
+    const sink = await plugin.open(step.config, context)
+    const rejected = await broker.producer(rejectedTopic(pipeline.topic), `${group}/${assignment.partition}`)
+    this.#around.health(step.name, { ok: true, state: 'running' })
+    onBegun()
+    const watch = this.lag.of(step.name, assignment)
+    try {
+      await deliver({
+        assignment,
+        sink,
+        guarantee: plugin.guarantee,
+        sinkRejects,
+        rejected,
+        openChain: open,
+        flush: step.flush,
+        revision: pipeline.revision,
+        log: context.log,
+        onSettle: event => {
+          watch.settled(event)
+          if (event.phase === 'began') return
+          backoff.succeeded()
+          metrics.rows.inc(labels, event.rows)
+          metrics.bytes.inc(labels, event.bytes)
+          metrics.batches.inc(labels)
+          metrics.rejected.inc(labels, event.rejected)
+          metrics.latency.observe(labels, Math.max(0, clock.now() - event.oldest) / 1000)
+        }
+      }, stop)
+      this.#around.health(step.name, { ok: true, state: 'stopped' })
+    } finally {
+      watch.close()
+      await rejected.close()
+      await sink.close()
+    }
+  }
+
+  /** The transforms as a revision had them; as they are now where that revision was not kept. */
+  async #openChain (plugin: OutputPlugin, state: Parameters<typeof openChain>[2], revision: string, signal: AbortSignal): ReturnType<typeof openChain> {
+    if (plugin.raw === true) return openChain(this.#around, [], undefined, signal)
+    if (revision === this.#around.pipeline.revision) return openChain(this.#around, this.#transforms, state, signal)
+    const old = await this.#revisions(revision)
+    if (old === undefined) return openChain(this.#around, this.#transforms, state, signal)
+    const around = { ...this.#around, ...old }
+    return openChain(around, await loadTransforms(around), state, signal)
+  }
+
+  /** Tries until it ends without an error, or until the signal. */
+  async #attempts (step: string, signal: AbortSignal, backoff: Backoff, attempt: () => Promise<void>): Promise<void> {
+    const { pipeline, metrics } = this.#around
+    const log = this.#around.log(step)
+    while (!signal.aborted) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (signal.aborted) {
+          log.warn({ reason: describe(error) }, 'Failed while stopping; what was not settled is finished at the next start')
+          return
+        }
+        metrics.failures.inc({ pipeline: pipeline.id, step })
+        const retryDelayMs = backoff.nextMs()
+        const reason = describe(error)
+        this.#around.health(step, { ok: false, state: 'backing_off', reason })
+        if (error instanceof PlatformError && !error.retryable) log.error({ retryDelayMs, reason }, 'Failed and needs a hand')
+        else log.warn({ retryDelayMs, reason }, 'Failed, trying again')
+        await pause(retryDelayMs, signal)
+      }
+    }
+  }
+}
+
+/** Name of the consumer group of an output. */
+export function groupOf (pipeline: Pipeline['id'], step: string): string {
+  return `${pipeline}.${step.replace(/^outputs\./, '')}`
+}

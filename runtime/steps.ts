@@ -1,0 +1,114 @@
+// Opens the steps of a pipeline: plugins with their configuration, and the context that each one gets.
+
+import { loadPlugin } from './loader.ts'
+import { Chain, rowAtOffset } from './chain.ts'
+import { PlatformError } from './errors.ts'
+import { Rejects } from './rejects.ts'
+import type { Batch, Row } from './batch.ts'
+import type { Broker } from './broker/broker.ts'
+import type { Link, Watch } from './chain.ts'
+import type { OpenChain } from './deliver.ts'
+import type { PipelineMetrics } from './metrics.ts'
+import type { Pipeline, Step } from './pipeline.ts'
+import type { Clock, Context, Health, InputPlugin, Json, Logger, OutputPlugin, Plugin, TransformPlugin } from './plugin.ts'
+import type { Topic } from './schema.ts'
+
+/** What all steps of a pipeline share. */
+export interface Surroundings {
+  readonly root: string
+  readonly dataFolder: string
+  readonly pipeline: Pipeline
+  readonly schemas: ReadonlyMap<string, Topic>
+  readonly clickhouse: string | undefined
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly metrics: PipelineMetrics
+  readonly watch: Watch
+  log (step: string): Logger
+  health (step: string, health: Health): void
+}
+
+export interface LoadedStep<P extends Plugin> {
+  readonly step: Step
+  readonly plugin: P
+}
+
+export async function loadInput ({ root, pipeline }: Pick<Surroundings, 'root' | 'pipeline'>): Promise<LoadedStep<InputPlugin> | undefined> {
+  if (pipeline.input === undefined) return undefined
+  const { plugin } = await loadPlugin(root, 'input', pipeline.input.plugin)
+  return { step: pipeline.input, plugin: plugin as InputPlugin }
+}
+
+export async function loadTransforms ({ root, pipeline }: Pick<Surroundings, 'root' | 'pipeline'>): Promise<Array<LoadedStep<TransformPlugin>>> {
+  return Promise.all(pipeline.transforms.map(async step => ({ step, plugin: (await loadPlugin(root, 'transform', step.plugin)).plugin as TransformPlugin })))
+}
+
+export async function loadOutput (root: string, step: Step): Promise<OutputPlugin> {
+  return (await loadPlugin(root, 'output', step.plugin)).plugin as OutputPlugin
+}
+
+export function topicNamed (schemas: ReadonlyMap<string, Topic>, name: string): Topic {
+  const topic = schemas.get(name)
+  if (topic === undefined) throw new PlatformError('CONFIG_INVALID', `There is no topic "${name}"`, { remedy: `Add schemas/${name}.yaml.` })
+  return topic
+}
+
+interface ContextParts {
+  readonly step: string
+  readonly topic: Topic
+  readonly signal: AbortSignal
+  readonly checkpoint: Json | undefined
+  reject (row: Row | number, reason: string, batch?: Batch): void
+}
+
+export function makeContext (around: Surroundings, { step, topic, signal, checkpoint, reject }: ContextParts): Context {
+  const { pipeline, schemas, clickhouse, broker, clock, metrics, dataFolder } = around
+  return {
+    pipeline: pipeline.id,
+    step,
+    log: around.log(step),
+    metrics: metrics.of(pipeline.id, step),
+    clock,
+    signal,
+    checkpoint,
+    topic,
+    topicNamed: name => topicNamed(schemas, name),
+    services: {
+      ...(clickhouse !== undefined && { clickhouse }),
+      producer: (topic, name) => broker.producer(topic, name)
+    },
+    dataFolder,
+    reject,
+    health: health => around.health(step, health)
+  }
+}
+
+/** Opens the transforms of a pipeline in a committed state. */
+export async function openChain (around: Surroundings, transforms: ReadonlyArray<LoadedStep<TransformPlugin>>, state: Json | undefined, signal: AbortSignal): Promise<OpenChain> {
+  const { pipeline, schemas, clock, watch } = around
+  const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
+  const states = (state ?? {}) as Readonly<Record<string, Json>>
+  const topic = topicNamed(schemas, pipeline.topic)
+  const links: Link[] = []
+  const chain = new Chain(links, rejects, watch)
+  for (const { step, plugin } of transforms) {
+    const context = makeContext(around, {
+      step: step.name,
+      topic,
+      signal,
+      checkpoint: states[step.name],
+      reject: (row, reason) => { if (typeof row === 'number') chain.reject(step.name, row, reason) }
+    })
+    links.push({ step: step.name, mapping: await plugin.open(step.config, context) })
+  }
+  return { chain, rejects }
+}
+
+/** What an output's `context.reject` does. */
+export function rejectFromOutput (rejects: Rejects, step: string): ContextParts['reject'] {
+  return (row, reason, batch) => {
+    const offset = typeof row === 'number' ? batch?.offsetAt(row) ?? -1 : -1
+    const values = typeof row === 'number' ? batch === undefined ? {} : rowAtOffset(batch, offset) : row
+    rejects.add({ row: values, reason, step, partition: batch?.position.partition ?? -1, offset })
+  }
+}
