@@ -1,0 +1,125 @@
+// A topic as a ClickHouse table: its columns, then the position of each row in the topic.
+//
+//   PARTITION BY the day of the event time, in UTC      what the handoff to the warehouse drops whole
+//   ORDER BY     key…, event time, _partition, _offset  what readers filter by; the position makes the order total
+//   INDEX        (_partition, _offset) minmax           what the read-back after a crash filters by
+//
+// An enum is LowCardinality(String), not Enum8: it costs the same, the mapping has checked the values already, and one
+// more value in the schema is then no change of the table.
+
+import { PlatformError } from '../errors.ts'
+import type { Field, Topic, Type } from '../schema.ts'
+import { quoteName, quoteTable, quoteText } from './sql.ts'
+import type { TableName } from './sql.ts'
+
+export interface ColumnDefinition {
+  readonly name: string
+  readonly type: string
+  readonly comment: string
+  /** Empty: the engine's default. */
+  readonly codec: string
+}
+
+/** Where a row stands in its topic. Both lanes, the read-back and the handoff rely on these columns. */
+const positionColumns: readonly ColumnDefinition[] = [
+  { name: '_topic', type: 'LowCardinality(String)', comment: 'Topic that the row came from', codec: '' },
+  { name: '_partition', type: 'UInt16', comment: 'Partition of the topic', codec: '' },
+  { name: '_offset', type: 'Int64', comment: 'Offset in the partition; with topic and partition it names the row', codec: 'DoubleDelta, ZSTD(1)' },
+  { name: '_ingest_time', type: 'DateTime64(3, \'UTC\')', comment: 'When the row became durable in the topic', codec: 'DoubleDelta, ZSTD(1)' }
+]
+
+/**
+ * Deduplication by token stays off: it is not safe against a crash, and the offsets in the rows do its work. An insert
+ * is answered once its files are synced, because the offset is committed on that answer.
+ */
+const tableSettings = 'non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1'
+
+const digits = { s: 0, ms: 3, us: 6, ns: 9 } as const
+
+const plainTypes = {
+  string: 'String',
+  json: 'String',
+  bool: 'Bool',
+  date: 'Date32',
+  float32: 'Float32',
+  float64: 'Float64',
+  int8: 'Int8',
+  int16: 'Int16',
+  int32: 'Int32',
+  int64: 'Int64',
+  uint8: 'UInt8',
+  uint16: 'UInt16',
+  uint32: 'UInt32',
+  uint64: 'UInt64'
+} as const
+
+/** The ClickHouse type of a field, written as system.columns writes it. */
+export function columnType ({ type, mandatory, lowCardinality }: Pick<Field, 'type' | 'mandatory' | 'lowCardinality'>): string {
+  // An array cannot be null: where the source has no list, the array is empty.
+  if (type.kind === 'list') return `Array(${columnType({ type: type.of, mandatory: false, lowCardinality: false })})`
+  const dictionary = type.kind === 'enum' || (type.kind === 'string' && lowCardinality)
+  const nullable = mandatory ? scalarType(type) : `Nullable(${scalarType(type)})`
+  return dictionary ? `LowCardinality(${nullable})` : nullable
+}
+
+function scalarType (type: Exclude<Type, { kind: 'list' }>): string {
+  switch (type.kind) {
+    case 'enum': return 'String'
+    case 'timestamp': return `DateTime64(${digits[type.unit]}, 'UTC')`
+    case 'decimal':
+      if (type.precision > 38) {
+        throw new PlatformError('CONFIG_INVALID', `decimal(${type.precision}, ${type.scale}) has more than 38 digits`, { remedy: 'Use a precision of at most 38.' })
+      }
+      return `Decimal(${type.precision}, ${type.scale})`
+    default: return plainTypes[type.kind]
+  }
+}
+
+/** All columns of the topic's table, in order. */
+export function columnsOf (topic: Topic): ColumnDefinition[] {
+  const own = topic.fields.map(field => ({ name: field.name, type: columnType(field), comment: commentOf(field), codec: '' }))
+  const taken = own.find(({ name }) => positionColumns.some(position => position.name === name))
+  if (taken !== undefined) {
+    throw new PlatformError('CONFIG_INVALID', `field ${taken.name} has the name of a column that every table has`, { where: `schemas/${topic.name}.yaml`, remedy: 'Give the field another name.' })
+  }
+  return [...own, ...positionColumns]
+}
+
+function commentOf ({ description, unit }: Field): string {
+  if (unit === '') return description
+  return description === '' ? `in ${unit}` : `${description} (${unit})`
+}
+
+/** What the table is partitioned by: the day in UTC, because the columns are in UTC. */
+export function partitionKey (topic: Topic): string {
+  return `toDate(${quoteName(topic.eventTime === '' ? '_ingest_time' : topic.eventTime)})`
+}
+
+/** What the table is sorted by. */
+export function sortingKey (topic: Topic): string[] {
+  const time = topic.eventTime === '' ? '_ingest_time' : topic.eventTime
+  return [...topic.key.filter(name => name !== time), time, '_partition', '_offset']
+}
+
+export function columnDefinition ({ name, type, comment, codec }: ColumnDefinition): string {
+  return `${quoteName(name)} ${type}${comment === '' ? '' : ` COMMENT ${quoteText(comment)}`}${codec === '' ? '' : ` CODEC(${codec})`}`
+}
+
+/** The statement that makes the topic's table where there is none. */
+export function createTable (topic: Topic, table: TableName): string {
+  const lines = [
+    ...columnsOf(topic).map(columnDefinition),
+    'INDEX `_position` (_partition, _offset) TYPE minmax GRANULARITY 1'
+  ]
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoteTable(table)}`,
+    '(',
+    lines.map(line => `    ${line}`).join(',\n'),
+    ')',
+    'ENGINE = MergeTree',
+    `PARTITION BY ${partitionKey(topic)}`,
+    `ORDER BY (${sortingKey(topic).map(quoteName).join(', ')})`,
+    `SETTINGS ${tableSettings}`,
+    `COMMENT ${quoteText(topic.description)}`
+  ].join('\n')
+}
