@@ -86,6 +86,8 @@ export interface Health {
 export interface Services {
   /** The one writer of that name on another topic of the broker; whoever asks closes it. */
   producer? (topic: Topic, name: string): Promise<Producer>
+  /** Address of the platform's own ClickHouse, with user and password where it has them. */
+  readonly clickhouse?: string
 }
 
 /** All a plugin gets from the runtime; there are no globals. */
