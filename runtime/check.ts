@@ -83,12 +83,11 @@ const sentences: Readonly<Record<string, (params: Params) => string>> = {
   minProperties: ({ limit }) => limit === 1 ? 'must not be empty' : `must have at least ${limit} keys`,
   maxProperties: ({ limit }) => `must have at most ${limit} keys`,
   uniqueItems: ({ i, j }) => `items ${j} and ${i} are the same`,
-  pattern: ({ pattern }) => `must match ${pattern}`,
   propertyNames: () => 'this name is not allowed'
 }
 
 function sentence ({ keyword, params, parentSchema = {}, data }: ErrorObject, secret: boolean): string {
-  const schema = parentSchema as { properties?: Record<string, { description?: string }>, writeOnly?: boolean }
+  const schema = parentSchema as { properties?: Record<string, { description?: string }>, writeOnly?: boolean, description?: string }
   const keys = Object.keys(schema.properties ?? {})
   switch (keyword) {
     case 'required': return `is missing${explained(schema.properties?.[params['missingProperty'] as string]?.description)}`
@@ -100,6 +99,7 @@ function sentence ({ keyword, params, parentSchema = {}, data }: ErrorObject, se
         ? `must be one of ${allowed.join(', ')}`
         : `${quote(data)} is not allowed${suggest(data, allowed)}`
     }
+    case 'pattern': return `must match ${params['pattern'] as string}${schema.description === undefined ? '' : ` (${schema.description.replace(/\.$/, '')})`}`
     default: return sentences[keyword]?.(params as Params) ?? 'is not as the schema demands'
   }
 }

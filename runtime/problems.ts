@@ -9,7 +9,7 @@ export type Path = ReadonlyArray<string | number>
 export interface Problem {
   /** Relative to the project's folder, such as `pipelines/quotes.yaml`. */
   readonly file: string
-  /** From 1 on. */
+  /** From 1 on; 0: the place has no line, as in the environment. */
   readonly line: number
   /** From 1 on. */
   readonly column: number
@@ -39,7 +39,8 @@ export function quote (text: string): string {
 }
 
 export function formatPlace ({ file, line, column, path }: Omit<Problem, 'message'>): string {
-  return `${file}:${line}:${column}${path === '' ? '' : ` ${path}`}`
+  const position = line === 0 ? '' : `:${line}:${column}`
+  return `${file}${position}${path === '' ? '' : ` ${path}`}`
 }
 
 export function formatProblem (problem: Problem): string {

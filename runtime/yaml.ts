@@ -24,6 +24,8 @@ export interface YamlFile {
   problem (path: Path, message: string): Problem
   /** Whether the scalar at that place stands without quotes, so that YAML gave it its type. */
   plain (path: Path): boolean
+  /** The text of the value at exactly that place and where it begins in the file; undefined: the file does not have it. */
+  source (path: Path): { readonly from: number, readonly text: string } | undefined
   /** Texts of the scalars that variables made, by printed path: they may be read as another type, and are never printed. */
   readonly replaced: ReadonlyMap<string, string>
 }
@@ -39,6 +41,8 @@ const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
 /** Where a value stands, and its children. */
 interface Place {
   readonly offset: number
+  /** Of the value in the text; undefined: it has no text. */
+  readonly range?: readonly [number, number] | undefined
   readonly plain: boolean
   readonly children?: Map<string | number, Place>
 }
@@ -68,7 +72,7 @@ export function readYaml (file: string, text: string): YamlFile {
   if (excess !== undefined) throw configInvalid([problem(0, [], excess)])
 
   const document = parse(body, lineCounter)
-  const syntax = [...document.errors, ...document.warnings].slice(0, syntaxErrorsMax).map(({ code, pos }) => problem(pos[0], [], syntaxMessages[code] ?? 'this is not YAML'))
+  const syntax = syntaxErrors(document, body).map(({ offset, message }) => problem(offset, [], message))
   if (syntax.length > 0) throw configInvalid(syntax)
 
   const walk = new Walk((offset, path, message) => problem(offset, path, message))
@@ -82,6 +86,10 @@ export function readYaml (file: string, text: string): YamlFile {
     where: path => formatPlace(problem(at(path).offset, path, '')),
     problem: (path, message) => problem(at(path).offset, path, message),
     plain: path => at(path).plain,
+    source (path) {
+      const range = exactPlace(place, path)?.range
+      return range === undefined ? undefined : { from: range[0] + text.length - body.length, text: body.slice(...range) }
+    },
     replaced: new Map()
   }
 }
@@ -114,6 +122,10 @@ function nearestPlace (root: Place, path: Path): Place {
   return place
 }
 
+function exactPlace (root: Place, path: Path): Place | undefined {
+  return path.reduce<Place | undefined>((place, step) => place?.children?.get(step), root)
+}
+
 const tooDeepMessage = `nested more than ${depthMax} levels deep`
 
 const syntaxMessages: Readonly<Record<string, string>> = {
@@ -137,6 +149,21 @@ const syntaxMessages: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'indented with a tab; use spaces',
   TAG_RESOLVE_FAILED: 'unknown tag; quote a text that begins with !',
   UNEXPECTED_TOKEN: 'this cannot stand here'
+}
+
+/** One a line, and what follows from an earlier one is left out: the parser stumbles on after the first. */
+function syntaxErrors ({ errors, warnings }: Document, body: string): Array<{ offset: number, message: string }> {
+  const lines = new Set<number>()
+  const found: Array<{ offset: number, message: string }> = []
+  for (const { code, pos: [offset] } of [...errors, ...warnings].slice(0, syntaxErrorsMax).sort((a, b) => a.pos[0] - b.pos[0])) {
+    const start = body.lastIndexOf('\n', offset - 1) + 1
+    if (lines.has(start) || (found.length > 0 && code === 'UNEXPECTED_TOKEN')) continue
+    lines.add(start)
+    const line = body.slice(start, Math.min(start + 1000, (body.indexOf('\n', start) + 1 || body.length + 1) - 1))
+    const hint = /[[{].*[^'"$]\$\{/.test(line) ? "; inside { } and [ ] a variable needs quotes: '$\{NAME}'" : ''
+    found.push({ offset, message: (syntaxMessages[code] ?? 'this is not YAML') + hint })
+  }
+  return found
 }
 
 interface Walked {
@@ -169,7 +196,7 @@ class Walk {
     try {
       if (isMap(node)) return this.#map(node, path, start)
       if (isSeq(node)) return this.#list(node, path, start)
-      return isScalar(node) ? this.#scalar(node.value, { offset: start, plain: node.type === 'PLAIN' }, path) : this.#refuse(start, path, 'this is no value')
+      return isScalar(node) ? this.#scalar(node.value, { offset: start, plain: node.type === 'PLAIN', range: textRange(node) }, path) : this.#refuse(start, path, 'this is no value')
     } finally {
       this.#open.delete(node)
     }
@@ -195,7 +222,7 @@ class Walk {
       value[key] = walked.value
       children.set(key, { ...walked.place, offset: keyOffset })
     }
-    return { value, place: { offset, plain: false, children } }
+    return { value, place: { offset, plain: false, children, range: textRange(map) } }
   }
 
   /** A key is the text that stands there, whatever type YAML gives it: `31:` and `"31":` are the same. */
@@ -220,7 +247,7 @@ class Walk {
       value.push(walked.value)
       children.set(i, walked.place)
     }
-    return { value, place: { offset, plain: false, children } }
+    return { value, place: { offset, plain: false, children, range: textRange(list) } }
   }
 
   #scalar (value: unknown, place: Place, path: Path): Walked {
@@ -236,4 +263,8 @@ class Walk {
     this.problems.push(this.#problem(offset, path, message))
     return { value: null, place: { offset, plain: true } }
   }
+}
+
+function textRange ({ range }: Node): readonly [number, number] | undefined {
+  return range == null ? undefined : [range[0], range[1]]
 }

@@ -1,0 +1,239 @@
+// One pipeline file: parsed, variables replaced, checked and resolved to plain data that a worker thread can take.
+
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { checkYaml, valueAt } from './check.ts'
+import { PlatformError } from './errors.ts'
+import { interpolate } from './interpolate.ts'
+import type { Environment, Interpolated } from './interpolate.ts'
+import { heapMegabytesDefault, pipelineForm } from './pipeline-form.ts'
+import { configInvalid, quote, suggest } from './problems.ts'
+import type { Problem } from './problems.ts'
+import type { FlushLimits, Json, OutputPlugin } from './plugin.ts'
+import type { Topic } from './schema.ts'
+import { filesOf, readSchemaFolder } from './schema-file.ts'
+import { readSteps } from './step-file.ts'
+import type { Step, StepFile } from './step-file.ts'
+import { readYaml } from './yaml.ts'
+
+export type { Step } from './step-file.ts'
+
+export interface InputStep extends Step {
+  /** Source name to topic field, on top of the plugin's own names. */
+  readonly rename: Readonly<Record<string, string>>
+}
+export interface OutputStep extends Step {
+  readonly flush: FlushLimits
+}
+
+/** Plain data throughout: it is posted to a worker thread. It may hold secrets: only `redact` of it leaves the process. */
+export interface Pipeline {
+  /** The file's name without `.yaml`. */
+  readonly id: string
+  /** Relative to the project's folder. */
+  readonly file: string
+  readonly text: string
+  readonly description: string
+  readonly enabled: boolean
+  readonly input: InputStep | undefined
+  readonly topic: string
+  readonly transforms: readonly Step[]
+  readonly outputs: readonly OutputStep[]
+  readonly heapMegabytes: number
+  /** Texts that logs and answers must not show. */
+  readonly secrets: readonly string[]
+  /** `text` with the secrets that stand in it replaced by `***`. */
+  readonly publicText: string
+  /** Changes whenever the resolved configuration, a schema or a plugin's code does. */
+  readonly revision: string
+}
+
+export interface PipelineSource {
+  readonly root: string
+  /** Relative to `root`, such as `pipelines/quotes.yaml`. */
+  readonly file: string
+  readonly text: string
+  readonly env: Environment
+  readonly schemas: ReadonlyMap<string, Topic>
+}
+
+interface PipelineText {
+  readonly description?: string
+  readonly enabled?: boolean
+  readonly topic: string
+  readonly limits?: { readonly heap_megabytes?: number }
+}
+
+const idPattern = /^[a-z0-9][a-z0-9_-]{0,63}$/
+const flushDefault: FlushLimits = { rows: 100_000, ms: 250, bytes: 64 * 2 ** 20 }
+
+/** Throws one CONFIG_INVALID that lists all problems of the file. */
+export async function readPipeline ({ root, file, text, env, schemas }: PipelineSource): Promise<Pipeline> {
+  const yaml = interpolate(readYaml(file, text), env)
+  const checked = checkYaml<PipelineText>(yaml, pipelineForm)
+  const problems: Problem[] = []
+  const id = basename(file, '.yaml')
+  if (!idPattern.test(id)) problems.push(yaml.problem([], `a pipeline's id (the file's name) has small letters, digits, "_" and "-", 64 at most; not ${quote(id)}`))
+  const topic = schemas.get(checked.topic)
+  if (topic === undefined) problems.push(yaml.problem(['topic'], `there is no schema ${quote(checked.topic)} without problems in schemas/${suggest(checked.topic, [...schemas.keys()])}`))
+
+  const [input] = await readSteps(root, yaml, 'input', problems)
+  const transforms = await readSteps(root, yaml, 'transform', problems)
+  const outputs = await readSteps(root, yaml, 'output', problems)
+  checkShape(yaml, problems)
+  checkRename(yaml, input, schemas, topic, problems)
+  const mapped = checkMappings(yaml, transforms, schemas, problems)
+  if (problems.length > 0) throw configInvalid(problems)
+
+  const steps = [...input === undefined ? [] : [input], ...transforms, ...outputs]
+  const literals = steps.flatMap(step => literalSecrets(yaml, step))
+  const resolved = {
+    id,
+    description: checked.description ?? '',
+    enabled: checked.enabled ?? true,
+    input: input === undefined ? undefined : { ...input.step, rename: (input.beside['rename'] ?? {}) as Readonly<Record<string, string>> },
+    topic: checked.topic,
+    transforms: transforms.map(({ step }) => step),
+    outputs: outputs.map(output => ({ ...output.step, flush: flushLimits(output) })),
+    heapMegabytes: checked.limits?.heap_megabytes ?? heapMegabytesDefault
+  }
+  const hashes = [topic, ...mapped].map(schema => schema?.hash)
+  return {
+    ...resolved,
+    file,
+    text,
+    secrets: [...new Set([...yaml.secrets, ...literals.flatMap(({ values }) => values)])],
+    publicText: maskText(text, literals),
+    revision: createHash('sha256').update(JSON.stringify([resolved, hashes])).digest('hex').slice(0, 16)
+  }
+}
+
+export interface Pipelines {
+  readonly pipelines: Map<string, Pipeline>
+  readonly schemas: Map<string, Topic>
+  /** Files that cannot be used, schemas first. One of them never hides the others. */
+  readonly problems: ReadonlyArray<{ readonly file: string, readonly error: PlatformError }>
+}
+
+/** All of `schemas/` and `pipelines/` below the project's folder. */
+export async function readPipelines (root: string, env: Environment): Promise<Pipelines> {
+  const { schemas, problems: schemaProblems } = await readSchemaFolder(join(root, 'schemas'))
+  const pipelines = new Map<string, Pipeline>()
+  const problems = [...schemaProblems]
+  for (const entry of await filesOf(join(root, 'pipelines'))) {
+    if (entry.endsWith('.test.yaml')) continue
+    const file = `pipelines/${entry}`
+    try {
+      if (entry.endsWith('.yml')) throw new PlatformError('CONFIG_INVALID', `${file}: name it ${entry.slice(0, -4)}.yaml`)
+      const pipeline = await readPipeline({ root, file, text: await readFile(join(root, file), 'utf8'), env, schemas })
+      pipelines.set(pipeline.id, pipeline)
+    } catch (error) {
+      problems.push({ file, error: error instanceof PlatformError ? error : new PlatformError('CONFIG_INVALID', `${file}: cannot be read`, { cause: error }) })
+    }
+  }
+  return { pipelines, schemas, problems }
+}
+
+const mask = '***'
+
+/** The public form: secrets are `***`, and what only the runtime needs is left out. */
+export function redact (pipeline: Pipeline): Omit<Pipeline, 'secrets' | 'publicText'> {
+  const { secrets: _, publicText, ...rest } = pipeline
+  return {
+    ...rest,
+    text: publicText,
+    input: rest.input === undefined ? undefined : redactStep(rest.input),
+    transforms: rest.transforms.map(redactStep),
+    outputs: rest.outputs.map(redactStep)
+  }
+}
+
+function redactStep<S extends Step> (step: S): S {
+  const config = structuredClone(step.config) as Record<string, Json>
+  for (const path of step.hidden) {
+    const parent = valueAt(config, path.slice(0, -1)) as Record<string | number, Json>
+    parent[path.at(-1) as string | number] = mask
+  }
+  return { ...step, config }
+}
+
+function checkShape (yaml: Interpolated, problems: Problem[]): void {
+  const { input, transforms, outputs } = yaml.value as Readonly<Record<string, Json>>
+  const hasOutputs = Array.isArray(outputs) && outputs.length > 0
+  if (input === undefined && !hasOutputs) problems.push(yaml.problem([], 'has neither an input nor outputs: there is nothing to do'))
+  else if (Array.isArray(transforms) && transforms.length > 0 && !hasOutputs) problems.push(yaml.problem(['transforms'], 'there are no outputs that would get the transformed rows'))
+}
+
+function checkRename (yaml: Interpolated, input: StepFile | undefined, schemas: ReadonlyMap<string, Topic>, topic: Topic | undefined, problems: Problem[]): void {
+  if (input === undefined || topic === undefined) return
+  // An input may fill several topics, so a field of any schema will do.
+  const known = new Set([...schemas.values()].flatMap(({ fields }) => fields.map(({ name }) => name)))
+  for (const [source, field] of Object.entries((input.beside['rename'] ?? {}) as Record<string, string>)) {
+    if (!known.has(field)) problems.push(yaml.problem(['input', 'rename', source], `the schema ${quote(topic.name)} has no field ${quote(field)}${suggest(field, topic.fields.map(({ name }) => name))}`))
+  }
+}
+
+/** The schemas that mappings name. */
+function checkMappings (yaml: Interpolated, transforms: readonly StepFile[], schemas: ReadonlyMap<string, Topic>, problems: Problem[]): Topic[] {
+  const mapped: Topic[] = []
+  for (const { step, place } of transforms) {
+    const name = step.config['schema']
+    if (step.plugin !== 'mapping' || typeof name !== 'string') continue
+    const schema = schemas.get(name)
+    if (schema === undefined) problems.push(yaml.problem(place(['schema']), `there is no schema ${quote(name)} without problems in schemas/${suggest(name, [...schemas.keys()])}`))
+    else mapped.push(schema)
+  }
+  return mapped
+}
+
+function flushLimits ({ plugin, beside }: StepFile): FlushLimits {
+  const { rows, ms, megabytes } = (beside['flush'] ?? {}) as { rows?: number, ms?: number, megabytes?: number }
+  return {
+    ...flushDefault,
+    ...(plugin as OutputPlugin).flush,
+    ...(rows !== undefined && { rows }),
+    ...(ms !== undefined && { ms }),
+    ...(megabytes !== undefined && { bytes: megabytes * 2 ** 20 })
+  }
+}
+
+interface LiteralSecret {
+  readonly from: number
+  readonly source: string
+  readonly values: readonly string[]
+}
+
+const secretCharactersMin = 4
+
+/** Secrets that stand in the file itself, in options marked `writeOnly`. */
+function literalSecrets (yaml: Interpolated, { step, plugin, place }: StepFile): LiteralSecret[] {
+  const found: LiteralSecret[] = []
+  for (const path of step.hidden) {
+    const source = yaml.source(place(path))
+    if (source === undefined || plugin.options[path[0] as string]?.writeOnly !== true) continue
+    // A bare ${NAME} shows nothing.
+    if (/^["']?\$\{\w+\}["']?$/.test(source.text)) continue
+    found.push({ from: source.from, source: source.text, values: texts(valueAt(step.config, path)).filter(value => value.length >= secretCharactersMin) })
+  }
+  return found
+}
+
+function texts (value: Json): string[] {
+  if (Array.isArray(value)) return value.flatMap(item => texts(item as Json))
+  if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(item => texts(item as Json))
+  return value === null ? [] : [String(value)]
+}
+
+/** From the end on, so that the places before stay right; an alias may give one place twice. */
+function maskText (text: string, literals: readonly LiteralSecret[]): string {
+  let masked = text
+  let end = Infinity
+  for (const { from, source } of literals.toSorted((a, b) => b.from - a.from)) {
+    if (from + source.length > end) continue
+    const newline = source.endsWith('\n') ? '\n' : ''
+    masked = `${masked.slice(0, from)}'${mask}'${newline}${masked.slice(from + source.length)}`
+    end = from
+  }
+  return masked
+}
