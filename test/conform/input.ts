@@ -23,8 +23,8 @@ export interface Source {
   close? (): Promise<void> | void
 }
 
-export interface InputSubject {
-  readonly plugin: InputPlugin<Options>
+export interface InputSubject<O extends Options = Options> {
+  readonly plugin: InputPlugin<O>
   source (t: Test): Promise<Source> | Source
   /** Of `n` in a row, where it is not simply a number. */
   readonly number?: (row: Row) => number
@@ -47,11 +47,11 @@ interface Reading {
 // An input has to return within a second of its signal. The margin is for machines that are busy.
 const stopMs = 5000
 
-export async function conformInput (t: Test, subject: InputSubject): Promise<void> {
+export async function conformInput<O extends Options> (t: Test, subject: InputSubject<O>): Promise<void> {
   for (const [claim, check] of Object.entries(claims)) {
     await t.test(claim, async t => {
       const before = resources()
-      await check(t, subject)
+      await check(t, subject as unknown as InputSubject)
       await until(() => leftOver(before).length === 0, 'all sockets, files and timers are gone').catch(() => {})
       t.strictSame(leftOver(before), [], 'no socket, file or timer is left')
     })
