@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { PlatformError } from './errors.ts'
 
 /** Writes a small state file so that a reader finds the old one or the new one, never half of either (invariant 6). */
-export async function replaceFile (path: string, content: string | Uint8Array): Promise<void> {
+export async function writeDurably (path: string, content: string | Uint8Array): Promise<void> {
   const aside = `${path}.tmp`
   const file = await open(aside, 'w')
   try {
@@ -58,7 +58,8 @@ const remedies: Readonly<Record<string, string>> = {
 /** What a failed file operation means to the runtime: it tries again when there may be room or a disk later. */
 export function storageError (error: unknown, path: string): PlatformError {
   if (error instanceof PlatformError) return error
-  const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+  const { code = '', syscall, message = String(error) } = error as NodeJS.ErrnoException
+  if (syscall === undefined) return new PlatformError('PLUGIN_FAILED', message, { where: path, cause: error })
   const full = code === 'ENOSPC' || code === 'EDQUOT'
   const remedy = remedies[code]
   return new PlatformError(full ? 'DISK_FULL' : 'DESTINATION_UNAVAILABLE', full ? 'The disk is full' : `The file cannot be written: ${message}`, {
