@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { faultTable, parseFault } from './faults.ts'
 import { startSimulator, type Simulator } from './simulator.ts'
 
-const usage = `Usage: simulate interactive-brokers [--port 5000] [--tls] [--speed N] [--prices FILE] [--fault NAME[=key:value,…]]…
+const usage = `Usage: simulate interactive-brokers [--port 5000] [--host 127.0.0.1] [--tls] [--speed N] [--prices FILE] [--fault NAME[=key:value,…]]…
        simulate interactive-brokers --faults   prints the table of faults`
 
 /** The command line of the simulator. Resolves when it listens; undefined when there was only something to print. */
@@ -14,6 +14,7 @@ export async function main (argv: readonly string[]): Promise<Simulator | undefi
   }
   const simulator = await startSimulator({
     port: toNumber('port', values.port),
+    host: values.host,
     tls: values.tls,
     speed: toNumber('speed', values.speed),
     faults: values.fault.map(parseFault),
@@ -29,6 +30,7 @@ export async function main (argv: readonly string[]): Promise<Simulator | undefi
 function parse (argv: readonly string[]) {
   const options = {
     port: { type: 'string', default: '5000' },
+    host: { type: 'string', default: '127.0.0.1' },
     tls: { type: 'boolean', default: false },
     speed: { type: 'string', default: '1' },
     prices: { type: 'string' },

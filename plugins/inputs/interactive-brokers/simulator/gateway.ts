@@ -26,6 +26,9 @@ export class Gateway {
   readonly lines: Lines
   readonly ledger: Ledger
   readonly instruments: ReadonlyMap<number, Instrument>
+  readonly preflightsAtMs = new Map<number, number>() // by conid, when its first snapshot was asked for; gone with its line
+  historiesRunning = 0
+  #serverId = 20_000
   readonly stats: Stats = { requests: {}, refused: {}, socketsOpened: 0, frames: 0, ignoredSubscriptions: 0, unknownTopics: 0 }
 
   constructor (settings: Settings) {
@@ -36,6 +39,11 @@ export class Gateway {
     // On the minute, so that a one-minute history bar at speed 1 is exactly one recorded bar.
     const anchorMs = Math.floor(Date.now() / 60_000) * 60_000
     this.instruments = listInstruments(readRecordings(settings.prices), settings.instruments, { anchorMs, speed: settings.speed, seed: settings.seed })
+  }
+
+  /** Names an answer of history, so that a client can end it. */
+  nextServerId (): string {
+    return String(++this.#serverId)
   }
 
   rights (conid: number): Rights {

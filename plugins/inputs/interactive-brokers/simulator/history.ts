@@ -29,8 +29,6 @@ const periodsMs: Record<string, { readonly ms: number, readonly max: number }> =
 const pointsMax = 1000
 const sources: ReadonlySet<string> = new Set(['trades', 'midpoint', 'bid_ask'])
 
-let requests = 20_000
-
 /** Bars computed from the very ticks that are streamed, oldest first, the last one as far as it has come. */
 export function answerHistory (gateway: Gateway, query: ReadonlyMap<string, string>): History | { readonly error: string } {
   const instrument = gateway.instruments.get(Number.parseInt(query.get('conid') ?? ''))
@@ -48,19 +46,19 @@ export function answerHistory (gateway: Gateway, query: ReadonlyMap<string, stri
     const bar = instrument.replay.barOf(t, Math.min(t + barMs, untilMs), source)
     if (bar !== undefined) bars.push({ t, bar })
   }
-  return describe({ symbol: instrument.symbol, name: instrument.name, barMs, periodMs, query, bars })
+  return describe({ serverId: gateway.nextServerId(), symbol: instrument.symbol, name: instrument.name, barMs, query, bars })
 }
 
 interface Description {
+  readonly serverId: string
   readonly symbol: string
   readonly name: string
   readonly barMs: number
-  readonly periodMs: number
   readonly query: ReadonlyMap<string, string>
   readonly bars: readonly { readonly t: number, readonly bar: Bar }[]
 }
 
-function describe ({ symbol, name, barMs, query, bars }: Description): History {
+function describe ({ serverId, symbol, name, barMs, query, bars }: Description): History & { readonly [field: string]: unknown } {
   const priceFactor = 100
   const summary = (pick: (bar: Bar) => number, choose: (a: number, b: number) => boolean) => {
     const best = bars.reduce<{ t: number, bar: Bar } | undefined>((a, b) => a === undefined || choose(pick(b.bar), pick(a.bar)) ? b : a, undefined)
@@ -68,8 +66,8 @@ function describe ({ symbol, name, barMs, query, bars }: Description): History {
     return `${Math.round(pick(best.bar) * priceFactor)}/${best.bar.volume}/${Math.round((best.t - bars[0]!.t) / minuteMs)}`
   }
   const startTime = stamp(bars[0]?.t ?? Date.now())
-  const answer = {
-    serverId: String(++requests),
+  return {
+    serverId,
     symbol,
     text: name,
     priceFactor,
@@ -93,7 +91,6 @@ function describe ({ symbol, name, barMs, query, bars }: Description): History {
     points: Math.max(0, bars.length - 1),
     travelTime: 48
   }
-  return answer
 }
 
 function toPeriod (text: string): number | undefined {

@@ -8,10 +8,6 @@ const snapshotConidsMax = 100
 const snapshotFieldsMax = 50
 const holder = 'snapshot'
 
-/** When each conid of a gateway had its pre-flight; gone with the line. */
-const preflights = new WeakMap<Gateway, Map<number, number>>()
-const histories = new WeakMap<Gateway, number>()
-
 /** Prices by request. */
 export const marketRoutes: Routes = {
   'GET iserver/marketdata/snapshot': snapshot,
@@ -44,10 +40,8 @@ function snapshotRow (gateway: Gateway, conidEx: string, fields: readonly string
   const bare = { conidEx, conid }
   const instrument = gateway.instruments.get(conid)
   if (instrument === undefined || !gateway.lines.take(conid, holder)) return bare
-  const known = preflights.get(gateway) ?? new Map<number, number>()
-  preflights.set(gateway, known)
-  const preflightAtMs = known.get(conid)
-  if (preflightAtMs === undefined) known.set(conid, Date.now())
+  const preflightAtMs = gateway.preflightsAtMs.get(conid)
+  if (preflightAtMs === undefined) gateway.preflightsAtMs.set(conid, Date.now())
   if (preflightAtMs === undefined || Date.now() < preflightAtMs + gateway.settings.preflightMs) return bare
   const server = 'q1'
   const context = { instrument, quote: gateway.quote(instrument), rights: gateway.rights(conid), phase: gateway.phase(conid), server, via: 'snapshot' } as const
@@ -55,21 +49,20 @@ function snapshotRow (gateway: Gateway, conidEx: string, fields: readonly string
 }
 
 async function history ({ gateway, query }: Call): Promise<Answer> {
-  const running = histories.get(gateway) ?? 0
-  if (running >= gateway.settings.historiesMax) return { status: 429, body: { error: 'Too Many Requests', statusCode: 429 } }
+  if (gateway.historiesRunning >= gateway.settings.historiesMax) return { status: 429, body: { error: 'Too Many Requests', statusCode: 429 } }
   if (gateway.faults.active('history-error') !== undefined) return { status: 500, body: { error: 'No data.', statusCode: 500 } }
-  histories.set(gateway, running + 1)
+  gateway.historiesRunning++
   try {
     await wait(gateway.settings.historyMs)
     const answer = answerHistory(gateway, query)
     return { status: 'error' in answer ? 500 : 200, body: answer }
   } finally {
-    histories.set(gateway, histories.get(gateway)! - 1)
+    gateway.historiesRunning--
   }
 }
 
 function release (gateway: Gateway, conid: number, endStreams: (conid: number) => void): void {
-  preflights.get(gateway)?.delete(conid)
+  gateway.preflightsAtMs.delete(conid)
   gateway.lines.release(conid, holder)
   endStreams(conid)
 }

@@ -43,10 +43,10 @@ export class Session extends EventEmitter<{ status: [changed: Partial<Status>], 
   get accountsQueried (): boolean { return this.#accountsQueried }
   get bridged (): boolean { return this.#status.authenticated && Date.now() >= this.#bridgeAtMs }
 
-  /** The gateway's clock. */
-  now (): number {
+  /** The gateway's clock, which may be wrong. */
+  now (trueMs = Date.now()): number {
     const skew = this.#faults.active('clock-skew')
-    return Date.now() + (skew === undefined ? 0 : Number(skew['ms'] ?? 60_000))
+    return trueMs + (skew === undefined ? 0 : Number(skew['ms'] ?? 60_000))
   }
 
   /** Called for every REST request: they keep the brokerage session alive, frames on the socket do not. */

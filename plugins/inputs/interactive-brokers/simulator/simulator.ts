@@ -44,8 +44,8 @@ export async function startSimulator (options: SimulatorOptions = {}): Promise<S
     gateway.session.close()
     throw error
   }
-  const { port } = server.address() as AddressInfo
-  const simulator = describe({ gateway, sessions, port, close: () => close(server, gateway, sessions) })
+  const address = server.address() as AddressInfo
+  const simulator = describe({ gateway, sessions, address, close: () => close(server, gateway, sessions) })
   server.on('request', (request, response) => { void route(simulator, rest, request, response) })
   for (const { name, args } of settings.faults) simulator.fault(name, args)
   return simulator
@@ -113,11 +113,12 @@ async function close (server: Server, gateway: Gateway, sessions: ReadonlySet<So
   await promise
 }
 
-function describe ({ gateway, sessions, port, close }: { readonly gateway: Gateway, readonly sessions: ReadonlySet<SocketSession>, readonly port: number, readonly close: () => Promise<void> }): Simulator {
+function describe ({ gateway, sessions, address, close }: { readonly gateway: Gateway, readonly sessions: ReadonlySet<SocketSession>, readonly address: AddressInfo, readonly close: () => Promise<void> }): Simulator {
   const { settings, faults, ledger, lines, stats } = gateway
+  const host = address.family === 'IPv6' && address.address !== '::' ? `[${address.address}]` : address.address.replace(/^(0\.0\.0\.0|::)$/, '127.0.0.1')
   return {
-    url: `${settings.tls ? 'https' : 'http'}://127.0.0.1:${port}${API}`,
-    port,
+    url: `${settings.tls ? 'https' : 'http'}://${host}:${address.port}${API}`,
+    port: address.port,
     instruments: [...gateway.instruments.values()].map(({ replay, ...listing }) => listing),
     get sent () { return ledger.frames },
     get faults () { return faults.list() },

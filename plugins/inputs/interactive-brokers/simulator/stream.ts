@@ -78,7 +78,7 @@ export class Stream {
     const values = readFields([...this.#fields, '6509'], { instrument, quote: gateway.quote(instrument), rights, phase, server, via: 'stream' })
     const changed = Object.fromEntries(Object.entries(values).filter(([id, value]) => this.#sent[id] !== value))
     if (Object.keys(changed).length > 0) {
-      const _updated = this.#updatedAt(gateway.session.now())
+      const _updated = this.#updatedAt(gateway.session.now(now))
       if (!send({ topic: `smd+${conidEx}`, conid: instrument.conid, conidEx, server_id: server, _updated, fields: changed })) return this.#schedule(now + this.#conflationMs)
       this.#sent = values
       this.#sentAtMs = now

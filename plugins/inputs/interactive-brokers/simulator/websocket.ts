@@ -20,14 +20,12 @@ const backlogBytesMax = 8 * 1024 * 1024 // a client that reads slower than this 
 const historySlots = 5
 const silentTopics = new Set(['sor', 'uor', 'spl', 'upl', 'str', 'utr', 'ssd', 'usd', 'sld', 'uld', 'sbd', 'ubd'])
 
-let sockets = 0
-
 export class SocketSession {
-  readonly id = ++sockets
+  readonly id: number
   readonly #gateway: Gateway
   readonly #socket: WebSocket
   readonly #tcp: Socket
-  readonly #server = `q${sockets % 33}`
+  readonly #server: string
   readonly #streams = new Map<number, Stream>()
   readonly #stalled = new Map<number, string>() // conid to what revives it
   readonly #histories = new Set<string>()
@@ -40,7 +38,8 @@ export class SocketSession {
     this.#gateway = gateway
     this.#socket = socket
     this.#tcp = request.socket
-    gateway.stats.socketsOpened++
+    this.id = ++gateway.stats.socketsOpened
+    this.#server = `q${this.id % 33}` // another one for every socket, as the real one's is
     const onStatus = (changed: object) => this.#sendStatus(changed)
     const onLost = () => this.#endStreams()
     const onFault = (name: FaultName, args: FaultArguments | undefined) => this.#follow(name, args)
