@@ -7,7 +7,7 @@
 // A value that is one variable and nothing else is read as YAML would read it, so `${PORT:5000}` is a number; in quotes,
 // or inside a longer text, it is text. Keys are left alone.
 
-import { configInvalid, formatPath } from './problems.ts'
+import { configInvalid, formatPath, quote, suggest } from './problems.ts'
 import type { Path, Problem } from './problems.ts'
 import type { Json } from './plugin.ts'
 import type { YamlFile } from './yaml.ts'
@@ -55,6 +55,16 @@ export function interpolate (yaml: YamlFile, env: Environment): Interpolated {
   const value = visit(yaml.value, [])
   if (problems.length > 0) throw configInvalid(problems)
   return { ...yaml, value, replaced, secrets: [...secrets], secretPaths }
+}
+
+/** A value for an error message; one that a variable made is not shown. */
+export function shown (yaml: YamlFile, path: Path, text: string): string {
+  return yaml.replaced.has(formatPath(path)) ? 'of that name (it came from a variable)' : quote(text)
+}
+
+/** As `suggest`, without a guess that would tell what a variable holds. */
+export function suggestAt (yaml: YamlFile, path: Path, given: string, allowed: readonly string[]): string {
+  return suggest(yaml.replaced.has(formatPath(path)) ? '' : given, allowed)
 }
 
 interface Part {

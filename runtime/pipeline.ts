@@ -5,11 +5,11 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { checkYaml, valueAt } from './check.ts'
 import { PlatformError } from './errors.ts'
-import { interpolate } from './interpolate.ts'
+import { interpolate, shown, suggestAt } from './interpolate.ts'
 import type { Environment, Interpolated } from './interpolate.ts'
 import { heapMegabytesDefault, pipelineForm } from './pipeline-form.ts'
-import { configInvalid, quote, suggest } from './problems.ts'
-import type { Problem } from './problems.ts'
+import { configInvalid, quote } from './problems.ts'
+import type { Path, Problem } from './problems.ts'
 import type { FlushLimits, Json, OutputPlugin } from './plugin.ts'
 import type { Topic } from './schema.ts'
 import { filesOf, readSchemaFolder } from './schema-file.ts'
@@ -76,7 +76,7 @@ export async function readPipeline ({ root, file, text, env, schemas }: Pipeline
   const id = basename(file, '.yaml')
   if (!idPattern.test(id)) problems.push(yaml.problem([], `a pipeline's id (the file's name) has small letters, digits, "_" and "-", 64 at most; not ${quote(id)}`))
   const topic = schemas.get(checked.topic)
-  if (topic === undefined) problems.push(yaml.problem(['topic'], `there is no schema ${quote(checked.topic)} without problems in schemas/${suggest(checked.topic, [...schemas.keys()])}`))
+  if (topic === undefined) problems.push(noSchema(yaml, ['topic'], checked.topic, schemas))
 
   const [input] = await readSteps(root, yaml, 'input', problems)
   const transforms = await readSteps(root, yaml, 'transform', problems)
@@ -170,7 +170,8 @@ function checkRename (yaml: Interpolated, input: StepFile | undefined, schemas: 
   // An input may fill several topics, so a field of any schema will do.
   const known = new Set([...schemas.values()].flatMap(({ fields }) => fields.map(({ name }) => name)))
   for (const [source, field] of Object.entries((input.beside['rename'] ?? {}) as Record<string, string>)) {
-    if (!known.has(field)) problems.push(yaml.problem(['input', 'rename', source], `the schema ${quote(topic.name)} has no field ${quote(field)}${suggest(field, topic.fields.map(({ name }) => name))}`))
+    const path = ['input', 'rename', source]
+    if (!known.has(field)) problems.push(yaml.problem(path, `the schema of ${topic.name} has no field ${shown(yaml, path, field)}${suggestAt(yaml, path, field, topic.fields.map(({ name }) => name))}`))
   }
 }
 
@@ -181,10 +182,14 @@ function checkMappings (yaml: Interpolated, transforms: readonly StepFile[], sch
     const name = step.config['schema']
     if (step.plugin !== 'mapping' || typeof name !== 'string') continue
     const schema = schemas.get(name)
-    if (schema === undefined) problems.push(yaml.problem(place(['schema']), `there is no schema ${quote(name)} without problems in schemas/${suggest(name, [...schemas.keys()])}`))
+    if (schema === undefined) problems.push(noSchema(yaml, place(['schema']), name, schemas))
     else mapped.push(schema)
   }
   return mapped
+}
+
+function noSchema (yaml: Interpolated, path: Path, name: string, schemas: ReadonlyMap<string, Topic>): Problem {
+  return yaml.problem(path, `there is no schema ${shown(yaml, path, name)}, or it has problems of its own${suggestAt(yaml, path, name, [...schemas.keys()])}`)
 }
 
 function flushLimits ({ plugin, beside }: StepFile): FlushLimits {

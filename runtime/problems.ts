@@ -77,7 +77,7 @@ export function suggest (given: string, allowed: readonly string[]): string {
 
 /** The one of `allowed` that somebody who typed `given` probably meant. */
 export function nearest (given: string, allowed: readonly string[]): string | undefined {
-  if (allowed.length === 0 || given.length > quotedCharactersMax) return undefined
+  if (allowed.length === 0 || given === '' || given.length > quotedCharactersMax) return undefined
   const lower = given.toLowerCase()
   const guess = closest(lower, allowed as string[])
   return distance(lower, guess.toLowerCase()) <= Math.max(1, Math.floor(guess.length / 3)) ? guess : undefined

@@ -65,12 +65,10 @@ interface StepText {
 
 async function readStep ({ root, yaml, kind, path, item }: StepText, problems: Problem[]): Promise<StepFile | undefined> {
   const split = splitStep(yaml, kind, path, item)
-  if ('problem' in split) {
-    problems.push(split.problem)
-    return undefined
-  }
-  const { name: pluginName, at, raw, beside } = split
   const before = problems.length
+  problems.push(...split.problems)
+  const { name: pluginName, at, raw, beside } = split
+  if (pluginName === '') return undefined
   const form = { type: 'object', properties: reservedKeys[kind] }
   collect(problems, () => checkYaml(yaml, form, { path, value: beside }))
   let loaded
@@ -78,7 +76,9 @@ async function readStep ({ root, yaml, kind, path, item }: StepText, problems: P
     loaded = await loadPlugin(root, kind, pluginName)
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error
-    problems.push(yaml.problem(at, error.code === 'NOT_FOUND' ? error.message : `the plugin ${quote(pluginName)} cannot be used: ${error.toString()}`))
+    const secret = typeof item === 'string' && yaml.replaced.has(formatPath(at))
+    if (secret) problems.push(yaml.problem(at, `there is no ${kind} of that name (it came from a variable)`))
+    else problems.push(yaml.problem(at, error.code === 'NOT_FOUND' ? error.message : `the plugin ${quote(pluginName)} cannot be used: ${error.toString()}`))
     return undefined
   }
   const { plugin, hash } = loaded
@@ -90,30 +90,32 @@ async function readStep ({ root, yaml, kind, path, item }: StepText, problems: P
 }
 
 interface SplitStep {
+  /** Empty: the step names no plugin. */
   readonly name: string
   /** Where the plugin's name stands. */
   readonly at: Path
   readonly raw: Json
   readonly beside: Readonly<Record<string, Json>>
+  readonly problems: readonly Problem[]
 }
 
 /** The plugin's name is the one key that is not reserved. A bare text is a plugin without options. */
-function splitStep (yaml: Interpolated, kind: PluginKind, path: Path, item: Json): SplitStep | { problem: Problem } {
-  if (typeof item === 'string') return { name: item, at: path, raw: {}, beside: {} }
+function splitStep (yaml: Interpolated, kind: PluginKind, path: Path, item: Json): SplitStep {
+  if (typeof item === 'string') return { name: item, at: path, raw: {}, beside: {}, problems: [] }
+  const step = item as Readonly<Record<string, Json>>
   const reserved = Object.keys(reservedKeys[kind])
-  const keys = Object.keys(item as object)
-  const names = keys.filter(key => !reserved.includes(key))
-  const [name, second] = names
-  if (name === undefined) return { problem: yaml.problem(path, `names no ${kind}; its name is the key that holds the options: { file: { path: rows.ndjson } }`) }
-  if (second !== undefined) {
-    // The one that looks like a reserved key is the mistake.
-    const wrong = names.find(key => nearest(key, reserved) !== undefined) ?? second
-    const guess = nearest(wrong, reserved)
-    const remedy = guess === undefined ? `beside ${quote(name)} only ${reserved.join(' and ')} may stand; is it an option that is not indented, or a list item without its dash?` : `did you mean ${quote(guess)}?`
-    return { problem: yaml.problem([...path, wrong], `unknown key; ${remedy}`) }
-  }
-  const beside = Object.fromEntries(Object.entries(item as Record<string, Json>).filter(([key]) => key !== name))
-  return { name, at: [...path, name], raw: (item as Record<string, Json>)[name] ?? {}, beside }
+  const keys = Object.keys(step).filter(key => !reserved.includes(key))
+  // Keys that look like a reserved one are typing errors; of the others, the first is the plugin's name.
+  const names = [...keys.filter(key => nearest(key, reserved) === undefined), ...keys.filter(key => nearest(key, reserved) !== undefined)]
+  const [name, ...others] = names
+  if (name === undefined) return { name: '', at: path, raw: {}, beside: {}, problems: [yaml.problem(path, `names no ${kind}; its name is the key that holds its options`)] }
+  const problems = others.map(key => {
+    const guess = nearest(key, reserved)
+    const remedy = guess === undefined ? `beside ${quote(name)} only ${reserved.join(' and ')} may stand; is it an option that is not indented, or an item without its dash?` : `did you mean ${quote(guess)}?`
+    return yaml.problem([...path, key], `unknown key; ${remedy}`)
+  })
+  const beside = Object.fromEntries(Object.entries(step).filter(([key]) => reserved.includes(key)))
+  return { name, at: [...path, name], raw: step[name] ?? {}, beside, problems }
 }
 
 function isShort ({ shorthand }: Plugin, raw: Json): boolean {

@@ -160,7 +160,7 @@ function syntaxErrors ({ errors, warnings }: Document, body: string): Array<{ of
     if (lines.has(start) || (found.length > 0 && code === 'UNEXPECTED_TOKEN')) continue
     lines.add(start)
     const line = body.slice(start, Math.min(start + 1000, (body.indexOf('\n', start) + 1 || body.length + 1) - 1))
-    const hint = /[[{].*[^'"$]\$\{/.test(line) ? "; inside { } and [ ] a variable needs quotes: '$\{NAME}'" : ''
+    const hint = /[[{].*[^'"$]\$[{]/.test(line) ? '; inside { } and [ ] a variable needs quotes' : ''
     found.push({ offset, message: (syntaxMessages[code] ?? 'this is not YAML') + hint })
   }
   return found
