@@ -25,30 +25,25 @@ export const workerLimits: WorkerLimits = { silenceMsMax: 10_000, stopMsMax: 10_
 const LOOK_MS = 1000
 const BUFFERS_BYTES_MAX = 2 ** 30
 
-export interface WorkerEvents {
-  onLog (line: string): void
-  onHealth (step: string, health: Health): void
-}
-
 export class PipelineWorker {
   readonly health = new Map<string, Health>()
   metrics: readonly MetricObject[] = []
   /** Plugins are loaded; rejects when it ended before that. */
   readonly prepared: Promise<void>
-  /** Every step has begun; rejects when it ended before that. */
+  /** Every step has begun; rejects when one failed or the thread ended before that. */
   readonly running: Promise<void>
   readonly ended: Promise<Ending>
   readonly #worker: Worker
   readonly #pulse: Pulse
   readonly #limits: WorkerLimits
-  readonly #events: WorkerEvents
+  readonly #onLog: (line: string) => void
   readonly #prepared = Promise.withResolvers<void>()
   readonly #running = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<Ending>()
   #ending: Ending | undefined
 
-  constructor (data: Omit<WorkerData, 'pulse' | 'buffersBytesMax'>, events: WorkerEvents, limits: WorkerLimits = workerLimits) {
-    this.#events = events
+  constructor (data: Omit<WorkerData, 'pulse' | 'buffersBytesMax'>, onLog: (line: string) => void, limits: WorkerLimits = workerLimits) {
+    this.#onLog = onLog
     this.#limits = limits
     this.#pulse = new Pulse(stepsOf(data.pipeline))
     this.prepared = this.#prepared.promise
@@ -90,13 +85,15 @@ export class PipelineWorker {
     switch (message.type) {
       case 'prepared': return this.#prepared.resolve()
       case 'running': return this.#running.resolve()
-      case 'log': return this.#events.onLog(message.line)
+      case 'log': return this.#onLog(message.line)
       case 'metrics':
         this.metrics = message.metrics
         return
       case 'health':
         this.health.set(message.step, message.health)
-        return this.#events.onHealth(message.step, message.health)
+        // A step that fails at once will be tried again, but it has not begun.
+        if (message.health.state === 'backing_off') this.#running.reject(new Error(`${message.step}: ${message.health.reason ?? 'failed'}`))
+        return
       case 'failed':
         this.#ending ??= { how: 'failed', reason: message.reason, plugin: message.plugin }
         return

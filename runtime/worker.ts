@@ -10,11 +10,13 @@ import { openBroker } from './broker/open.ts'
 import { describe } from './errors.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { PipelineMetrics } from './metrics.ts'
+import { readPipeline } from './pipeline.ts'
 import { PipelineRun } from './run.ts'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Topic } from './schema.ts'
 import type { Surroundings } from './steps.ts'
+import type { KeptRevision } from './store.ts'
 
 const BEAT_MS = 250
 const MEASURE_MS = 1000
@@ -62,10 +64,11 @@ const surroundings: Surroundings = {
 /** Revisions are kept by the supervisor as files, before a worker with them starts. */
 async function keptRevision (revision: string): Promise<{ pipeline: Pipeline, schemas: ReadonlyMap<string, Topic> } | undefined> {
   try {
-    const kept = JSON.parse(await readFile(join(dataFolder, 'revisions', pipeline.id, `${revision}.json`), 'utf8')) as { pipeline: Pipeline, schemas: Topic[] }
-    return { pipeline: kept.pipeline, schemas: new Map(kept.schemas.map(topic => [topic.name, topic])) }
+    const kept = JSON.parse(await readFile(join(dataFolder, 'revisions', pipeline.id, `${revision}.json`), 'utf8')) as KeptRevision
+    const schemas = new Map(kept.schemas.map(topic => [topic.name, topic]))
+    return { schemas, pipeline: await readPipeline({ root, file: kept.file, text: kept.text, env: process.env, schemas }) }
   } catch (error) {
-    logger.warn({ revision, reason: describe(error) }, 'The revision that began the rows in flight was not kept, finishing them with the current one')
+    logger.warn({ revision, reason: describe(error) }, 'The revision that began the rows in flight cannot be opened, finishing them with the current one')
     return undefined
   }
 }

@@ -1,0 +1,123 @@
+// One pipeline that should run: its worker, started again with back-off when it ends by itself.
+
+import { Backoff } from './backoff.ts'
+import type { MetricObject } from 'prom-client'
+import type { Pipeline } from './pipeline.ts'
+import type { Ending, PipelineWorker } from './pipeline-worker.ts'
+import type { Health } from './plugin.ts'
+
+export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused'
+
+export interface PipelineStatus {
+  readonly id: string
+  readonly state: PipelineState
+  readonly healthy: boolean
+  /** Why it is not healthy; empty otherwise. */
+  readonly reasons: readonly string[]
+  readonly revision: string
+  readonly topic: string
+  readonly steps: ReadonlyArray<{ readonly step: string } & Health>
+  readonly restarts: number
+  /** ms since 1970 of the last change of state. */
+  readonly since: number
+}
+
+/** A life that lasted so long was a good one: the next failure is the first again. */
+const HEALTHY_MS = 60_000
+
+export type Spawn = () => PipelineWorker
+
+export class ManagedPipeline {
+  readonly pipeline: Pipeline
+  restarts = 0
+  readonly #spawn: Spawn
+  readonly #onEnding: (ending: Ending, retryDelayMs: number) => void
+  readonly #backoff = new Backoff()
+  #worker: PipelineWorker
+  #state: PipelineState = 'starting'
+  #since = Date.now()
+  #reason = ''
+  #stopping = false
+  #retry: NodeJS.Timeout | undefined
+
+  /** Begins to prepare at once; `start` lets it run. */
+  constructor (pipeline: Pipeline, spawn: Spawn, onEnding: (ending: Ending, retryDelayMs: number) => void) {
+    this.pipeline = pipeline
+    this.#spawn = spawn
+    this.#onEnding = onEnding
+    this.#worker = this.#spawn()
+  }
+
+  get prepared (): Promise<void> {
+    return this.#worker.prepared
+  }
+
+  get metrics (): readonly MetricObject[] {
+    return this.#worker.metrics
+  }
+
+  get healthy (): boolean {
+    return this.status().healthy
+  }
+
+  /** Resolves once every step has begun; rejects when one fails first. It is kept alive from now on in either case. */
+  start (): Promise<void> {
+    const worker = this.#worker
+    const startedAt = performance.now()
+    this.#set('starting')
+    const begun = (): void => { if (this.#state === 'starting' && worker === this.#worker) this.#set('running') }
+    // A step that failed is tried again, and its health says so.
+    worker.running.then(begun, begun)
+    void worker.ended.then(ending => this.#afterEnd(ending, performance.now() - startedAt))
+    // A worker that failed to prepare has ended already.
+    worker.start()
+    return worker.running
+  }
+
+  /** Ends it for good. */
+  async stop (): Promise<Ending> {
+    this.#stopping = true
+    clearTimeout(this.#retry)
+    this.#set('stopping')
+    return this.#worker.stop()
+  }
+
+  status (): PipelineStatus {
+    const steps = [...this.#worker.health].map(([step, health]) => ({ step, ...health }))
+    const bad = steps.filter(step => !step.ok).map(step => `${step.step} is ${step.state}${step.reason === undefined ? '' : `: ${step.reason}`}`)
+    const alive = this.#state === 'running' || this.#state === 'ended'
+    const reasons = alive ? bad : [this.#reason === '' ? `It is ${this.#state}` : this.#reason, ...bad]
+    return {
+      id: this.pipeline.id,
+      state: this.#state,
+      healthy: alive && bad.length === 0,
+      reasons,
+      revision: this.pipeline.revision,
+      topic: this.pipeline.topic,
+      steps,
+      restarts: this.restarts,
+      since: this.#since
+    }
+  }
+
+  #afterEnd (ending: Ending, lifeMs: number): void {
+    if (this.#stopping) return
+    if (ending.how === 'stopped') return this.#set('ended')
+    if (lifeMs > HEALTHY_MS) this.#backoff.succeeded()
+    const retryDelayMs = this.#backoff.nextMs()
+    this.#set('backing_off', ending.plugin === undefined ? ending.reason : `${ending.plugin}: ${ending.reason}`)
+    this.#onEnding(ending, retryDelayMs)
+    this.#retry = setTimeout(() => {
+      this.restarts++
+      this.#worker = this.#spawn()
+      // Its end is seen by `#afterEnd`.
+      this.start().catch(() => {})
+    }, retryDelayMs)
+  }
+
+  #set (state: PipelineState, reason = ''): void {
+    this.#state = state
+    this.#reason = reason
+    this.#since = Date.now()
+  }
+}

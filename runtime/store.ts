@@ -1,0 +1,93 @@
+// What the control side keeps: one SQLite database, `control.db`, in the data folder.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { makeFolder, writeDurably } from './durable.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { Receipt } from './receipt.ts'
+import type { Topic } from './schema.ts'
+
+const RECEIPTS_MAX = 1000
+const REVISIONS_KEPT = 20
+
+/** What a worker needs to finish rows that an older revision began: the text, not the resolved secrets. */
+export interface KeptRevision {
+  readonly file: string
+  readonly text: string
+  readonly schemas: readonly Topic[]
+}
+
+export class Store {
+  readonly #folder: string
+  readonly #database: DatabaseSync
+
+  constructor (dataFolder: string) {
+    this.#folder = dataFolder
+    mkdirSync(dataFolder, { recursive: true })
+    this.#database = new DatabaseSync(join(dataFolder, 'control.db'), { timeout: 5000 })
+    this.#database.exec(`
+      pragma journal_mode = wal; pragma synchronous = full;
+      create table if not exists receipts (revision integer primary key autoincrement, time integer not null, receipt text not null) strict;
+      create table if not exists paused (pipeline text primary key) strict;
+      create table if not exists secrets (name text primary key, hash text not null) strict;
+    `)
+  }
+
+  /** Numbers the receipt and keeps it; the oldest ones go. */
+  addReceipt (receipt: Omit<Receipt, 'revision'>): Receipt {
+    const { lastInsertRowid } = this.#database.prepare('insert into receipts (time, receipt) values (?, ?)').run(receipt.time, JSON.stringify(receipt))
+    this.#database.prepare('delete from receipts where revision <= ?').run(Number(lastInsertRowid) - RECEIPTS_MAX)
+    return { revision: Number(lastInsertRowid), ...receipt }
+  }
+
+  /** Newest first. */
+  receipts (limit: number): Receipt[] {
+    const rows = this.#database.prepare('select revision, receipt from receipts order by revision desc limit ?').all(limit) as Array<{ revision: number, receipt: string }>
+    return rows.map(({ revision, receipt }) => ({ revision, ...JSON.parse(receipt) as Omit<Receipt, 'revision'> }))
+  }
+
+  paused (): Set<string> {
+    return new Set((this.#database.prepare('select pipeline from paused').all() as Array<{ pipeline: string }>).map(row => row.pipeline))
+  }
+
+  setPaused (pipeline: string, paused: boolean): void {
+    this.#database.prepare(paused ? 'insert or ignore into paused values (?)' : 'delete from paused where pipeline = ?').run(pipeline)
+  }
+
+  /** The admin token, where there was none before; only its hash is kept. */
+  makeAdminToken (): string | undefined {
+    if (this.#hash('admin') !== undefined) return undefined
+    const token = `tl_${randomBytes(32).toString('base64url')}`
+    this.#database.prepare('insert into secrets values (?, ?)').run('admin', sha256(token))
+    return token
+  }
+
+  isAdminToken (token: string): boolean {
+    const hash = this.#hash('admin')
+    return hash !== undefined && timingSafeEqual(Buffer.from(hash, 'hex'), Buffer.from(sha256(token), 'hex'))
+  }
+
+  /** Durable before a worker runs the revision. */
+  async keepRevision (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<void> {
+    const folder = join(this.#folder, 'revisions', pipeline.id)
+    const kept: KeptRevision = { file: pipeline.file, text: pipeline.text, schemas: [...schemas.values()] }
+    await makeFolder(folder)
+    await writeDurably(join(folder, `${pipeline.revision}.json`), JSON.stringify(kept))
+    const byAge = readdirSync(folder).filter(name => name.endsWith('.json')).map(name => ({ name, time: statSync(join(folder, name)).mtimeMs })).sort((a, b) => b.time - a.time)
+    for (const { name } of byAge.slice(REVISIONS_KEPT)) rmSync(join(folder, name), { force: true })
+  }
+
+  close (): void {
+    this.#database.close()
+  }
+
+  #hash (name: string): string | undefined {
+    return (this.#database.prepare('select hash from secrets where name = ?').get(name) as { hash: string } | undefined)?.hash
+  }
+}
+
+function sha256 (text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

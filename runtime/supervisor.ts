@@ -1,0 +1,267 @@
+// All running pipelines. A reload is a transaction: everything new is read, checked and prepared beside the old; then
+// one pipeline after the other is swapped at a batch boundary; if a new one fails to begin, all old ones run again.
+
+import { createHash } from 'node:crypto'
+import { describe, PlatformError } from './errors.ts'
+import { readFiles } from './files.ts'
+import { ManagedPipeline } from './managed.ts'
+import { PipelineWorker } from './pipeline-worker.ts'
+import type { MetricObject } from 'prom-client'
+import type { FileProblem, Files } from './files.ts'
+import type { Logger } from './plugin.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { PipelineStatus } from './managed.ts'
+import type { Ending } from './pipeline-worker.ts'
+import type { AppliedChange, Change, Outcome, Plan, Receipt } from './receipt.ts'
+import type { Topic } from './schema.ts'
+import type { Store } from './store.ts'
+
+/** How long a new pipeline may take to begin before a reload is rolled back. */
+const BEGIN_MS_MAX = 15_000
+
+export interface SupervisorOptions {
+  readonly root: string
+  readonly dataFolder: string
+  readonly clickhouse: string | undefined
+  readonly logLevel: string
+  readonly store: Store
+  readonly log: Logger
+  /** A line of a worker's log, as JSON. */
+  readonly onLog: (line: string) => void
+}
+
+/** What one step of a swap did, so that it can be undone. */
+interface Swap {
+  readonly id: string
+  readonly old: ManagedPipeline | undefined
+  readonly applied: AppliedChange
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #running = new Map<string, ManagedPipeline>()
+  #files: Files = { pipelines: new Map(), schemas: new Map(), problems: [] }
+  #reloading = false
+
+  constructor (options: SupervisorOptions) {
+    this.#options = options
+  }
+
+  get files (): Files {
+    return this.#files
+  }
+
+  get schemas (): ReadonlyMap<string, Topic> {
+    return this.#files.schemas
+  }
+
+  /** Starts all pipelines of the files. One that cannot run is shown by `status` and tried again; it holds up no other. */
+  async start (): Promise<void> {
+    this.#files = await readFiles(this.#options.root)
+    for (const { file, message } of this.#files.problems) this.#options.log.error({ file }, message)
+    const paused = this.#options.store.paused()
+    const starting = [...this.#files.pipelines.values()].filter(pipeline => pipeline.enabled && !paused.has(pipeline.id)).map(pipeline => this.#launch(pipeline))
+    await Promise.all(starting)
+  }
+
+  /** What a reload would do now. */
+  async plan (): Promise<Plan> {
+    return this.#planFor(await readFiles(this.#options.root))
+  }
+
+  /** Reads the files again and applies them. Never throws for what is wrong in them: the receipt says it. */
+  async reload ({ planHash }: { readonly planHash?: string } = {}): Promise<Receipt> {
+    return this.#exclusively(async () => {
+      const began = performance.now()
+      const files = await readFiles(this.#options.root)
+      const plan = this.#planFor(files)
+      if (planHash !== undefined && plan.hash !== planHash) throw new PlatformError('STALE_PLAN', 'The files or the running pipelines have changed since the plan was made', { remedy: 'Make a new plan.' })
+      const { outcome, reason, changes } = await this.#apply(files, plan)
+      const receipt = this.#options.store.addReceipt({ time: Date.now(), outcome, reason, problems: files.problems, changes, ms: Math.round(performance.now() - began) })
+      this.#options.log.info({ revision: receipt.revision, outcome, reason, changes: changes.length, ms: receipt.ms }, 'Reloaded')
+      return receipt
+    })
+  }
+
+  async pause (id: string): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#known(id)
+      this.#options.store.setPaused(id, true)
+      await this.#running.get(id)?.stop()
+      this.#running.delete(id)
+    })
+  }
+
+  async resume (id: string): Promise<void> {
+    await this.#exclusively(async () => {
+      const pipeline = this.#known(id)
+      this.#options.store.setPaused(id, false)
+      if (!this.#running.has(id)) await this.#launch(pipeline)
+    })
+  }
+
+  async restart (id: string): Promise<void> {
+    await this.#exclusively(async () => {
+      const pipeline = this.#known(id)
+      await this.#running.get(id)?.stop()
+      this.#running.delete(id)
+      this.#options.store.setPaused(id, false)
+      await this.#launch(pipeline)
+    })
+  }
+
+  /** All pipelines that should run or are paused, and files that cannot be used. */
+  status (): PipelineStatus[] {
+    const paused = this.#options.store.paused()
+    const running = [...this.#running.values()].map(managed => managed.status())
+    const resting = [...this.#files.pipelines.values()].filter(({ id, enabled }) => enabled && paused.has(id) && !this.#running.has(id)).map((pipeline): PipelineStatus => ({
+      id: pipeline.id, state: 'paused', healthy: true, reasons: [], revision: pipeline.revision, topic: pipeline.topic, steps: [], restarts: 0, since: 0
+    }))
+    return [...running, ...resting].sort((a, b) => a.id < b.id ? -1 : 1)
+  }
+
+  metrics (): MetricObject[][] {
+    return [...this.#running.values()].map(managed => [...managed.metrics])
+  }
+
+  /** Pipelines that run, as they run; a file may say something else meanwhile. */
+  definitions (): Pipeline[] {
+    return [...this.#running.values()].map(managed => managed.pipeline)
+  }
+
+  async close (): Promise<Ending[]> {
+    const endings = await Promise.all([...this.#running.values()].map(managed => managed.stop()))
+    this.#running.clear()
+    return endings
+  }
+
+  #planFor (files: Files): Plan {
+    const changes: Change[] = []
+    const unchanged: string[] = []
+    const paused = this.#options.store.paused()
+    const broken = new Set(files.problems.map(({ file }) => file))
+    const wanted = [...files.pipelines.values()].filter(pipeline => pipeline.enabled && !paused.has(pipeline.id))
+    for (const { id, revision } of wanted) {
+      const from = this.#running.get(id)?.pipeline.revision
+      if (from === revision) unchanged.push(id)
+      else changes.push({ pipeline: id, change: from === undefined ? 'added' : 'changed', from, to: revision })
+    }
+    for (const { pipeline } of this.#running.values()) {
+      // A file that cannot be read is no wish to remove its pipeline.
+      if (broken.has(pipeline.file)) unchanged.push(pipeline.id)
+      else if (!wanted.some(({ id }) => id === pipeline.id)) changes.push({ pipeline: pipeline.id, change: 'removed', from: pipeline.revision, to: undefined })
+    }
+    const hash = createHash('sha256').update(JSON.stringify([changes, unchanged.sort(), files.problems.map(({ message }) => message)])).digest('hex').slice(0, 16)
+    return { hash, changes, unchanged, problems: files.problems }
+  }
+
+  async #apply (files: Files, plan: Plan): Promise<{ outcome: Outcome, reason: string, changes: AppliedChange[] }> {
+    if (plan.problems.length > 0) return { outcome: 'rejected', reason: reasonOf(plan.problems), changes: [] }
+    if (plan.changes.length === 0) {
+      this.#files = files
+      return { outcome: 'unchanged', reason: '', changes: [] }
+    }
+    const fresh = new Map<string, ManagedPipeline>()
+    try {
+      await Promise.all(plan.changes.map(async ({ pipeline: id }) => {
+        const pipeline = files.pipelines.get(id)
+        if (pipeline === undefined || plan.changes.some(change => change.pipeline === id && change.change === 'removed')) return
+        await this.#options.store.keepRevision(pipeline, files.schemas)
+        const managed = this.#manage(pipeline, files.schemas)
+        fresh.set(id, managed)
+        await managed.prepared
+      }))
+    } catch (error) {
+      await Promise.all([...fresh.values()].map(managed => managed.stop()))
+      return { outcome: 'rejected', reason: describe(error), changes: [] }
+    }
+    return this.#swapAll(files, plan.changes, fresh)
+  }
+
+  async #swapAll (files: Files, changes: readonly Change[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<{ outcome: Outcome, reason: string, changes: AppliedChange[] }> {
+    const swaps: Swap[] = []
+    for (const change of changes) {
+      const began = performance.now()
+      const old = this.#running.get(change.pipeline)
+      const wasHealthy = old?.healthy ?? true
+      const ending = await old?.stop()
+      this.#running.delete(change.pipeline)
+      const inFlight = ending === undefined ? 'none' : ending.how === 'stopped' ? 'drained' : 'redelivered'
+      const managed = fresh.get(change.pipeline)
+      let failure: string | undefined
+      if (managed !== undefined) {
+        this.#running.set(change.pipeline, managed)
+        failure = await begins(managed)
+      }
+      swaps.push({ id: change.pipeline, old, applied: { ...change, inFlight, ms: Math.round(performance.now() - began) } })
+      // A pipeline that was ill before, say because its source is down, may be ill afterwards.
+      if (failure !== undefined && wasHealthy) {
+        await this.#rollBack(swaps, fresh)
+        return { outcome: 'rolled_back', reason: `${change.pipeline}: ${failure}`, changes: swaps.map(({ applied }) => applied) }
+      }
+    }
+    this.#files = files
+    return { outcome: 'applied', reason: '', changes: swaps.map(({ applied }) => applied) }
+  }
+
+  async #rollBack (swaps: readonly Swap[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<void> {
+    await Promise.all([...fresh.values()].map(managed => managed.stop()))
+    for (const { id, old } of swaps) {
+      this.#running.delete(id)
+      if (old !== undefined) await this.#launch(old.pipeline)
+    }
+  }
+
+  /** Starts a pipeline and waits until it has begun or failed; either way it is kept alive. */
+  async #launch (pipeline: Pipeline): Promise<void> {
+    await this.#options.store.keepRevision(pipeline, this.#files.schemas)
+    const managed = this.#manage(pipeline, this.#files.schemas)
+    this.#running.set(pipeline.id, managed)
+    await begins(managed)
+  }
+
+  #manage (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ManagedPipeline {
+    const { root, dataFolder, clickhouse, logLevel, log, onLog } = this.#options
+    const spawn = (): PipelineWorker => new PipelineWorker({ root, dataFolder, pipeline, schemas, clickhouse, logLevel }, onLog)
+    return new ManagedPipeline(pipeline, spawn, (ending, retryDelayMs) => {
+      log.error({ pipeline: pipeline.id, plugin: ending.plugin, how: ending.how, reason: ending.reason, retryDelayMs }, 'Pipeline ended, starting it again')
+    })
+  }
+
+  #known (id: string): Pipeline {
+    const pipeline = this.#files.pipelines.get(id)
+    if (pipeline === undefined) throw new PlatformError('NOT_FOUND', `There is no pipeline "${id}"`)
+    return pipeline
+  }
+
+  async #exclusively<T> (work: () => Promise<T>): Promise<T> {
+    if (this.#reloading) throw new PlatformError('RELOAD_BUSY', 'Another change is being applied', { remedy: 'Try again in a few seconds.' })
+    this.#reloading = true
+    try {
+      return await work()
+    } finally {
+      this.#reloading = false
+    }
+  }
+}
+
+/** Undefined once every step has begun, else why not. */
+async function begins (managed: ManagedPipeline): Promise<string | undefined> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    const reasons = managed.status().reasons.join('; ')
+    reject(new Error(reasons === '' ? `it has not begun within ${BEGIN_MS_MAX / 1000} s` : reasons))
+  }, BEGIN_MS_MAX)
+  try {
+    await Promise.race([managed.start(), late])
+    return undefined
+  } catch (error) {
+    return describe(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function reasonOf (problems: readonly FileProblem[]): string {
+  return problems.map(({ message }) => message).join('\n')
+}
