@@ -1,0 +1,55 @@
+// The streaming database: one ClickHouse table a topic, and views on top of it. The only part of the streaming lane
+// that users touch.
+
+import { connectClickHouse } from '../../../runtime/clickhouse/client.ts'
+import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
+import { applyModels, readModels } from '../../../runtime/clickhouse/models.ts'
+import { PlatformError } from '../../../runtime/errors.ts'
+import { defineOutput } from '../../../runtime/plugin.ts'
+import type { Context } from '../../../runtime/plugin.ts'
+import { TableSink } from './sink.ts'
+
+export default defineOutput({
+  description: 'Stores the typed rows of a topic in its ClickHouse table, each row exactly once, and keeps the models on top of it up to date.',
+  guarantee: 'exactly once',
+  options: {
+    database: { type: 'string', description: 'Database of the table; made where it is missing.', default: 'streaming', pattern: '^[A-Za-z][A-Za-z0-9_]*$' },
+    table: { type: 'string', description: 'Table of the rows; made where it is missing. The name of the topic where nothing is said.', default: null },
+    url: {
+      type: 'string',
+      description: 'Address of a ClickHouse server, such as https://user:password@host:8443. The ClickHouse of the platform where nothing is said.',
+      default: null,
+      writeOnly: true
+    },
+    models: { type: 'string', description: 'Folder of the models, one SELECT a file; each becomes a view.', default: 'schemas/models' }
+  },
+  async open ({ database, table, url, models }, context) {
+    const client = await connect(url, context)
+    try {
+      const target = { database, table: table ?? context.topic.name }
+      const statements = await ensureTable(client, context.topic, target)
+      if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
+      const views = await applyModels(client, await readModels(models), { database, tables: { [context.topic.name]: target.table }, of: target.table })
+      context.log.debug({ database, views }, 'Models applied')
+      return new TableSink(client, target, context)
+    } catch (error) {
+      await client.close()
+      throw error
+    }
+  },
+  async probe ({ url }, context) {
+    const client = await connect(url, context)
+    await client.close()
+  }
+})
+
+function connect (url: string | null, { services, signal }: Context): Promise<ClickHouse> {
+  const address = url ?? services.clickhouse
+  if (address === undefined) {
+    throw new PlatformError('ENGINE_MISSING', 'there is no ClickHouse: the platform runs none and the output names none', {
+      remedy: 'Set `url` of the output, or let the configuration of the platform name a ClickHouse.'
+    })
+  }
+  return connectClickHouse(address, { signal })
+}

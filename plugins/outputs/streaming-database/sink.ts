@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import { encodeArrow, positionColumns } from '../../../runtime/arrow.ts'
+import { STATEMENT_SECONDS_MAX, engineCode } from '../../../runtime/clickhouse/client.ts'
+import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
+import { quoteTable } from '../../../runtime/clickhouse/sql.ts'
+import type { TableName } from '../../../runtime/clickhouse/sql.ts'
+import { PlatformError } from '../../../runtime/errors.ts'
+import type { Batch, Context, Range, Sink } from '../../../runtime/plugin.ts'
+import { insertAround } from './bisect.ts'
+import { awaitQuiet } from './quiet.ts'
+import { Rows } from './rows.ts'
+
+/** Each day of the event time is a part of the table, which the engine writes and syncs on its own. */
+const DAYS_AN_INSERT_MAX = 400
+/** A flush of which the engine refuses more rows is not about rows any more. */
+const REFUSED_ROWS_MAX = 100
+
+/** The engine's answers about values; any other refusal is not the fault of a row. The names are in its ErrorCodes. */
+const rowCodes = new Set([6, 27, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349, 407, 469, 691])
+/** The table is not what it was at the start. */
+const staleCodes = new Set([8, 10, 16, 60, 81])
+
+/** Rows of one topic on their way into its table. Exactly once: a flush is one insert, and `landed` reads back what an unclear one did. */
+export class TableSink implements Sink {
+  readonly #client: ClickHouse
+  readonly #table: TableName
+  readonly #context: Context
+  readonly #columns: readonly string[]
+  #batches: Batch[] = []
+
+  constructor (client: ClickHouse, table: TableName, context: Context) {
+    this.#client = client
+    this.#table = table
+    this.#context = context
+    this.#columns = [...context.topic.fields.map(({ name }) => name), ...positionColumns]
+  }
+
+  async write (batch: Batch): Promise<void> {
+    const untyped = this.#context.topic.fields.find(({ name }) => batch.columns[name] !== undefined && batch.columns[name].type === undefined)
+    if (untyped !== undefined) {
+      throw new PlatformError('CONFIG_INVALID', `the rows of ${batch.topic.name} have no types yet, as field ${untyped.name} shows`, {
+        remedy: `Add the mapping to the pipeline: \`transforms: [mapping: ${this.#context.topic.name}]\`.`
+      })
+    }
+    this.#batches.push(batch)
+  }
+
+  async flush (range: Range): Promise<void> {
+    const rows = new Rows(this.#batches)
+    this.#batches = []
+    for (const part of rows.byDays(this.#context.topic.eventTime, DAYS_AN_INSERT_MAX)) await this.#store(part, range)
+  }
+
+  async landed ({ partition, from, to }: Range): Promise<Float64Array> {
+    await awaitQuiet(this.#client, this.#statementName(partition), this.#context.signal)
+    const rows = await this.#client.rows<{ _offset: string }>(
+      `SELECT _offset FROM ${quoteTable(this.#table)} WHERE _topic = {topic:String} AND _partition = {partition:UInt16} AND _offset >= {from:Int64} AND _offset < {to:Int64} ORDER BY _offset`,
+      { query_params: { topic: this.#context.topic.name, partition, from, to } })
+    return Float64Array.from(rows, row => Number(row._offset))
+  }
+
+  close (): Promise<void> {
+    this.#batches = []
+    return this.#client.close()
+  }
+
+  async #store (rows: Rows, range: Range): Promise<void> {
+    try {
+      await this.#insert(rows, range.partition)
+    } catch (error) {
+      const code = engineCode(error)
+      if (code !== undefined && staleCodes.has(code)) {
+        await ensureTable(this.#client, this.#context.topic, this.#table)
+        await this.#insert(rows, range.partition)
+      } else if (isAboutRows(error)) {
+        await this.#storeAround(rows, range, error)
+      } else {
+        throw error
+      }
+    }
+  }
+
+  /** Finds the rows that the engine refuses, stores all others, and rejects those with the engine's reason. */
+  async #storeAround (rows: Rows, range: Range, reason: PlatformError): Promise<void> {
+    // The engine checks a block before it writes any of it. This only makes sure.
+    const missing = rows.without(await this.landed(range))
+    await insertAround(missing, reason, {
+      refusedMax: REFUSED_ROWS_MAX,
+      insert: part => this.#insert(part, range.partition),
+      isAboutRows,
+      refuse: (batch, i, why) => {
+        this.#context.metrics.count('rows_refused')
+        this.#context.reject(i, `ClickHouse refuses the row: ${why.message}`, batch)
+      }
+    })
+  }
+
+  /** One insert of one block. It is not bound to the context's signal: what was begun is finished before the pipeline stops. */
+  async #insert (rows: Rows, partition: number): Promise<void> {
+    if (rows.length === 0) return
+    const { topic } = this.#context
+    const bytes = encodeArrow(rows.batches(), topic.fields, { topic: topic.name })
+    const began = performance.now()
+    await this.#client.insertArrow(this.#table, this.#columns, bytes, {
+      queryId: `${this.#statementName(partition)}${randomUUID()}`,
+      partitionsMax: DAYS_AN_INSERT_MAX,
+      signal: AbortSignal.timeout((STATEMENT_SECONDS_MAX + 10) * 1000)
+    })
+    this.#context.metrics.observe('insert_seconds', (performance.now() - began) / 1000)
+  }
+
+  /** The beginning of the name of every insert of this writer, so that a later one can find what an earlier one left. */
+  #statementName (partition: number): string {
+    const { pipeline, step, topic } = this.#context
+    return `twolane:${pipeline}:${step}:${topic.name}:${partition}:`
+  }
+}
+
+function isAboutRows (error: unknown): error is PlatformError {
+  const code = engineCode(error)
+  return error instanceof PlatformError && code !== undefined && rowCodes.has(code)
+}
