@@ -89,6 +89,7 @@ const report = async (): Promise<void> => {
 }
 
 async function start (): Promise<void> {
+  await preparing
   const measure = setInterval(() => { run.lag.measure().catch((error: unknown) => logger.debug({ reason: describe(error) }, 'Lag not measured')) }, MEASURE_MS)
   const reporting = setInterval(() => { void report() }, METRICS_MS)
   await run.run(() => send({ type: 'running' }))
@@ -107,22 +108,20 @@ async function end (): Promise<void> {
 
 let started = false
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'start' && !started) {
+  if (message.type === 'stop') {
+    if (started) run.stop()
+    else void end()
+  } else if (!started) {
     started = true
     start().catch(error => {
       fail(error)
       exit(1)
     })
-  } else if (message.type === 'stop') {
-    if (started) run.stop()
-    else void end()
   }
 })
 
-try {
-  await run.prepare()
-  send({ type: 'prepared' })
-} catch (error) {
+const preparing = run.prepare()
+preparing.then(() => send({ type: 'prepared' }), error => {
   fail(error)
-  await end()
-}
+  exit(1)
+})
