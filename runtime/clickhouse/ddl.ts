@@ -8,6 +8,7 @@
 // more value in the schema is then no change of the table.
 
 import { PlatformError } from '../errors.ts'
+import { EXTRA, field } from '../schema.ts'
 import type { Field, Topic, Type } from '../schema.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
 import type { TableName } from './sql.ts'
@@ -75,9 +76,16 @@ function scalarType (type: Exclude<Type, { kind: 'list' }>): string {
   }
 }
 
+const extra = field(EXTRA, { kind: 'json' }, { description: 'What the source sent and the schema does not know, as one JSON object' })
+
+/** The fields that the topic's table stores: those of the schema, and what the source sent besides. */
+export function fieldsOf (topic: Topic): readonly Field[] {
+  return topic.fields.some(({ name }) => name === EXTRA) ? topic.fields : [...topic.fields, extra]
+}
+
 /** All columns of the topic's table, in order. */
 export function columnsOf (topic: Topic): ColumnDefinition[] {
-  const own = topic.fields.map(field => ({ name: field.name, type: columnType(field), comment: commentOf(field), codec: '' }))
+  const own = fieldsOf(topic).map(field => ({ name: field.name, type: columnType(field), comment: commentOf(field), codec: '' }))
   const taken = own.find(({ name }) => positionColumns.some(position => position.name === name))
   if (taken !== undefined) {
     throw new PlatformError('CONFIG_INVALID', `field ${taken.name} has the name of a column that every table has`, { where: `schemas/${topic.name}.yaml`, remedy: 'Give the field another name.' })

@@ -15,7 +15,8 @@ export default defineOutput({
   guarantee: 'exactly once',
   options: {
     database: { type: 'string', description: 'Database of the table; made where it is missing.', default: 'streaming', pattern: '^[A-Za-z][A-Za-z0-9_]*$' },
-    table: { type: 'string', description: 'Table of the rows; made where it is missing. The name of the topic where nothing is said.', default: null },
+    table: { type: 'string', description: 'Table of the rows; made where it is missing. The name of the schema where nothing is said.', default: null },
+    schema: { type: 'string', description: 'Schema of the rows, where the mapping names another one than that of the topic.', default: null },
     url: {
       type: 'string',
       description: 'Address of a ClickHouse server, such as https://user:password@host:8443. The ClickHouse of the platform where nothing is said.',
@@ -24,15 +25,16 @@ export default defineOutput({
     },
     models: { type: 'string', description: 'Folder of the models, one SELECT a file; each becomes a view.', default: 'schemas/models' }
   },
-  async open ({ database, table, url, models }, context) {
+  async open ({ database, table, schema: schemaName, url, models }, context) {
+    const schema = schemaName === null ? context.topic : context.topicNamed(schemaName)
     const client = await connect(url, context)
     try {
-      const target = { database, table: table ?? context.topic.name }
-      const statements = await ensureTable(client, context.topic, target)
+      const target = { database, table: table ?? schema.name }
+      const statements = await ensureTable(client, schema, target)
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
-      const views = await applyModels(client, await readModels(models), { database, tables: { [context.topic.name]: target.table }, of: target.table })
+      const views = await applyModels(client, await readModels(models), { database, tables: { [schema.name]: target.table }, of: target.table })
       context.log.debug({ database, views }, 'Models applied')
-      return new TableSink(client, target, context)
+      return new TableSink(client, { schema, table: target }, context)
     } catch (error) {
       await client.close()
       throw error

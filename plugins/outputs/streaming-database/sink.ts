@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { encodeArrow, positionColumns } from '../../../runtime/arrow.ts'
 import { STATEMENT_SECONDS_MAX, engineCode } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import { quoteTable } from '../../../runtime/clickhouse/sql.ts'
 import type { TableName } from '../../../runtime/clickhouse/sql.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
-import type { Batch, Context, Range, Sink } from '../../../runtime/plugin.ts'
+import type { Batch, Context, Range, Sink, Topic } from '../../../runtime/plugin.ts'
+import type { Field } from '../../../runtime/schema.ts'
 import { insertAround } from './bisect.ts'
 import { awaitQuiet } from './quiet.ts'
 import { Rows } from './rows.ts'
@@ -24,24 +26,29 @@ const staleCodes = new Set([8, 10, 16, 60, 81])
 /** Rows of one topic on their way into its table. Exactly once: a flush is one insert, and `landed` reads back what an unclear one did. */
 export class TableSink implements Sink {
   readonly #client: ClickHouse
+  readonly #schema: Topic
   readonly #table: TableName
   readonly #context: Context
+  readonly #fields: readonly Field[]
   readonly #columns: readonly string[]
   #batches: Batch[] = []
 
-  constructor (client: ClickHouse, table: TableName, context: Context) {
+  constructor (client: ClickHouse, { schema, table }: { schema: Topic, table: TableName }, context: Context) {
     this.#client = client
+    this.#schema = schema
     this.#table = table
     this.#context = context
-    this.#columns = [...context.topic.fields.map(({ name }) => name), ...positionColumns]
+    this.#fields = fieldsOf(schema)
+    this.#columns = [...this.#fields.map(({ name }) => name), ...positionColumns]
   }
 
   async write (batch: Batch): Promise<void> {
-    const untyped = this.#context.topic.fields.find(({ name }) => batch.columns[name] !== undefined && batch.columns[name].type === undefined)
-    if (untyped !== undefined) {
-      throw new PlatformError('CONFIG_INVALID', `the rows of ${batch.topic.name} have no types yet, as field ${untyped.name} shows`, {
-        remedy: `Add the mapping to the pipeline: \`transforms: [mapping: ${this.#context.topic.name}]\`.`
-      })
+    const { name } = this.#schema
+    if (batch.topic.name !== name) {
+      throw new PlatformError('CONFIG_INVALID', `the mapping makes rows of ${batch.topic.name}, and the table is for ${name}`, { remedy: `Set the option \`schema: ${batch.topic.name}\`.` })
+    }
+    if (Object.values(batch.columns).some(({ type }) => type === undefined)) {
+      throw new PlatformError('CONFIG_INVALID', `the rows of ${name} have no types yet`, { remedy: `Add the mapping to the pipeline: \`transforms: [mapping: ${name}]\`.` })
     }
     this.#batches.push(batch)
   }
@@ -49,7 +56,7 @@ export class TableSink implements Sink {
   async flush (range: Range): Promise<void> {
     const rows = new Rows(this.#batches)
     this.#batches = []
-    for (const part of rows.byDays(this.#context.topic.eventTime, DAYS_AN_INSERT_MAX)) await this.#store(part, range)
+    for (const part of rows.byDays(this.#schema.eventTime, DAYS_AN_INSERT_MAX)) await this.#store(part, range)
   }
 
   async landed ({ partition, from, to }: Range): Promise<Float64Array> {
@@ -71,7 +78,7 @@ export class TableSink implements Sink {
     } catch (error) {
       const code = engineCode(error)
       if (code !== undefined && staleCodes.has(code)) {
-        await ensureTable(this.#client, this.#context.topic, this.#table)
+        await ensureTable(this.#client, this.#schema, this.#table)
         await this.#insert(rows, range.partition)
       } else if (isAboutRows(error)) {
         await this.#storeAround(rows, range, error)
@@ -99,8 +106,7 @@ export class TableSink implements Sink {
   /** One insert of one block. It is not bound to the context's signal: what was begun is finished before the pipeline stops. */
   async #insert (rows: Rows, partition: number): Promise<void> {
     if (rows.length === 0) return
-    const { topic } = this.#context
-    const bytes = encodeArrow(rows.batches(), topic.fields, { topic: topic.name })
+    const bytes = encodeArrow(rows.batches(), this.#fields, { topic: this.#context.topic.name })
     const began = performance.now()
     await this.#client.insertArrow(this.#table, this.#columns, bytes, {
       queryId: `${this.#statementName(partition)}${randomUUID()}`,

@@ -20,8 +20,7 @@ const fields: Field[] = [
   field('day', { kind: 'date' }),
   field('size', { kind: 'uint32' }),
   field('levels', { kind: 'list', of: { kind: 'float64' } }),
-  field('note', { kind: 'string' }, { description: 'It\'s "free" \\ text' }),
-  field('extra', { kind: 'json' })
+  field('note', { kind: 'string' }, { description: 'It\'s "free" \\ text' })
 ]
 
 function topicWith (own: readonly Field[], more: Partial<Topic> = {}): Topic {
@@ -36,6 +35,7 @@ function stateOf (topic: Topic, change: Partial<TableState> = {}): TableState {
     sortingKey: 'symbol, event_time, _partition, _offset',
     columns: [
       ...topic.fields.map(own => ({ name: own.name, type: columnType(own), comment: [own.description, own.unit === '' ? '' : own.description === '' ? `in ${own.unit}` : `(${own.unit})`].filter(part => part !== '').join(' ') })),
+      { name: 'extra', type: 'Nullable(String)', comment: 'What the source sent and the schema does not know, as one JSON object' },
       { name: '_topic', type: 'LowCardinality(String)', comment: 'Topic that the row came from' },
       { name: '_partition', type: 'UInt16', comment: 'Partition of the topic' },
       { name: '_offset', type: 'Int64', comment: 'Offset in the partition; with topic and partition it names the row' },
@@ -58,7 +58,7 @@ await t.test('a schema gives exactly this table', async t => {
     \`size\` Nullable(UInt32),
     \`levels\` Array(Nullable(Float64)),
     \`note\` Nullable(String) COMMENT 'It\\'s "free" \\\\ text',
-    \`extra\` Nullable(String),
+    \`extra\` Nullable(String) COMMENT 'What the source sent and the schema does not know, as one JSON object',
     \`_topic\` LowCardinality(String) COMMENT 'Topic that the row came from',
     \`_partition\` UInt16 COMMENT 'Partition of the topic',
     \`_offset\` Int64 COMMENT 'Offset in the partition; with topic and partition it names the row' CODEC(DoubleDelta, ZSTD(1)),
