@@ -51,6 +51,7 @@ const remedies: Readonly<Record<string, string>> = {
   EACCES: 'Give the user that runs the platform the right to write there.',
   EPERM: 'Give the user that runs the platform the right to write there.',
   EROFS: 'The file system is read-only: choose another folder or mount it for writing.',
+  EEXIST: 'Something in the path is a file: choose another path.',
   ENOTDIR: 'Something in the path is a file: choose another path.',
   EISDIR: 'The path is a folder: give the path of a file.'
 }

@@ -156,7 +156,7 @@ export class RowFile {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0).finally(() => file.close())
     const first = buffer.toString('utf8', 0, bytesRead)
     if (first === header) return
-    throw new PlatformError('CONFIG_INVALID', `The file has other columns (${first.trimEnd()}) than the rows (${header.trimEnd()})`, {
+    throw new PlatformError('CONFIG_INVALID', `The file has other columns (${first.split('\n', 1)[0]}) than the rows (${header.trimEnd()})`, {
       where: this.#path, remedy: 'Write to another file, or rename this one together with its .landed file.'
     })
   }

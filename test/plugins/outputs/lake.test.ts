@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { zstdDecompressSync } from 'node:zlib'
@@ -13,6 +13,7 @@ import { rawArrow } from '../../../runtime/arrow.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { fakeContext, fakeTopic } from '../../conform/context.ts'
+import { conformOutput } from '../../conform/output.ts'
 import type { Row } from '../../../runtime/plugin.ts'
 
 const topic = fakeTopic('quotes', ['symbol', 'price'])
@@ -39,6 +40,35 @@ function files (folder: string): string[] {
 }
 
 const name = (from: number, to: number): string => `quotes-0-${String(from).padStart(20, '0')}-${String(to).padStart(20, '0')}.parquet`
+
+await t.test('as an output', t => conformOutput(t, {
+  plugin: lake,
+  module: new URL('../../../plugins/outputs/lake/index.ts', import.meta.url).href,
+  destination: (_, dataFolder) => {
+    const root = join(dataFolder, 'lake', 'rows')
+    return {
+      config: {},
+      async rows () {
+        const paths = existsSync(root) ? readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.parquet')) : []
+        const found: Array<Record<string, unknown>> = []
+        for (const path of paths) found.push(...await read(join(root, path)))
+        return found.sort((a, b) => Number(a['_offset']) - Number(b['_offset'])).map(row => Number(row['n']))
+      },
+      break: () => {
+        // A folder of days cannot be made: a flush fails when its file is complete.
+        const day = join(root, 'date=2024-01-02')
+        renameSync(root, `${root}.kept`)
+        writeFileSync(root, '')
+        return () => {
+          unlinkSync(root)
+          renameSync(`${root}.kept`, root)
+          mkdirSync(day, { recursive: true })
+        }
+      }
+    }
+  },
+  broken: t => ({ config: { folder: join(t.testdir({ taken: 'a file' }), 'taken') }, says: /cannot be written.*another path/ })
+}))
 
 await t.test('a row is kept as the source gave it, with its place in the topic', async t => {
   const dataFolder = t.testdir()
