@@ -1,0 +1,263 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PlatformError } from '../errors.ts'
+import type { Order, Report, StartOptions } from './server.ts'
+
+/** What is logged to: pino's shape, as far as it is used. */
+export interface EmbeddedLog {
+  info (fields: object, message: string): void
+  warn (fields: object, message: string): void
+  error (fields: object, message: string): void
+}
+
+/** How the engine's process is doing; `reason` says why it is not up. */
+export type EmbeddedState =
+  | { readonly state: 'up', readonly pid: number, readonly restarts: number }
+  | { readonly state: 'down' | 'restarting', readonly reason: string, readonly restarts: number }
+
+export interface EmbeddedOptions {
+  /** The data folder; made if it is not there. One process a folder. */
+  readonly folder: string
+  /** The default, 0, lets the system choose once; it stays the same over restarts. */
+  readonly port?: number
+  /** `null` lets anybody on this machine in. The default is a random password for the user `default`. */
+  readonly password?: string | null
+  /** Of the whole engine; the default is 40 % of the machine's memory. */
+  readonly memoryBytesMax?: number
+  /** Of a read, unless the query sets max_execution_time itself; 60 by default. */
+  readonly readSecondsMax?: number
+  /** Of reads that run at the same time; more wait, and in the end get code 202. 6 by default. */
+  readonly readsMax?: number
+  /** Of an INSERT's body once decompressed; 512 MiB by default. */
+  readonly bodyBytesMax?: number
+  /** More engine arguments, in `clickhouse local` form, such as `--config-file=/etc/engine.xml`. */
+  readonly engineArgs?: readonly string[]
+  readonly signal?: AbortSignal
+  readonly onState?: (state: EmbeddedState) => void
+  readonly log: EmbeddedLog
+}
+
+export interface EmbeddedClickHouse {
+  /** `http://user:password@127.0.0.1:port`; valid until `close`, also over restarts of the engine. */
+  readonly url: string
+  /** Of the engine's process now; undefined while there is none. */
+  readonly pid: number | undefined
+  readonly version: string
+  readonly state: EmbeddedState
+  /** Waits for running queries, closes the engine and ends its process, by force after 8 seconds. */
+  close (): Promise<void>
+}
+
+const entry = fileURLToPath(new URL('server.ts', import.meta.url))
+const closeMs = 8000
+const startMs = 60_000
+const firstDelayMs = 200
+const lastDelayMs = 5000
+/** An engine that stayed up this long has earned a short delay again. */
+const stableMs = 30_000
+/** A process that was killed together with its parent may hold the folder for another moment. */
+const lockTries = 4
+const lockDelayMs = 500
+const mebibyte = 1024 * 1024
+
+/**
+ * Starts ClickHouse in a process of its own and keeps it running: when it dies it is started again, on the same
+ * address. Rejects when the first start fails: the folder is in use, chdb is missing, the port is taken.
+ */
+export async function startEmbedded (options: EmbeddedOptions): Promise<EmbeddedClickHouse> {
+  options.signal?.throwIfAborted()
+  await mkdir(options.folder, { recursive: true })
+  const embedded = new Embedded(options)
+  await embedded.start()
+  return embedded
+}
+
+class Embedded implements EmbeddedClickHouse {
+  readonly #options: EmbeddedOptions
+  readonly #folder: string
+  readonly #password: string | null
+  #port: number
+  #child: ChildProcess | undefined
+  #restarts = 0
+  #state: EmbeddedState = { state: 'down', reason: 'not started', restarts: 0 }
+  #version = ''
+  #closing: Promise<void> | undefined
+  #retry: NodeJS.Timeout | undefined
+  #delayMs = firstDelayMs
+
+  constructor (options: EmbeddedOptions) {
+    this.#options = options
+    this.#folder = resolve(options.folder)
+    this.#password = options.password === undefined ? randomBytes(24).toString('base64url') : options.password
+    this.#port = options.port ?? 0
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  readonly #onAbort = () => { void this.close() }
+
+  get url (): string {
+    const user = this.#password === null ? '' : `default:${encodeURIComponent(this.#password)}@`
+    return `http://${user}127.0.0.1:${this.#port}`
+  }
+
+  get pid (): number | undefined {
+    return this.#state.state === 'up' ? this.#state.pid : undefined
+  }
+
+  get version (): string {
+    return this.#version
+  }
+
+  get state (): EmbeddedState {
+    return this.#state
+  }
+
+  async start (): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const { child, report } = await this.#launch()
+      if (report.type === 'up') {
+        this.#up(child, report)
+        return
+      }
+      if (report.reason !== 'in-use' || tries === lockTries) {
+        this.#options.signal?.removeEventListener('abort', this.#onAbort)
+        throw startError(report, this.#folder, this.#port)
+      }
+      await new Promise(resolve => setTimeout(resolve, lockDelayMs))
+    }
+  }
+
+  close (): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** Forks and waits for the first word; a child that has failed is gone when this resolves. */
+  async #launch (): Promise<{ child: ChildProcess, report: Report }> {
+    // Nothing of this process's environment: SQL can read it. The engine's calls each take a thread of the pool.
+    const child = fork(entry, { env: { UV_THREADPOOL_SIZE: '32' }, execArgv: [], serialization: 'json', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { this.#options.log.warn({ text: text.toString().slice(0, 2000) }, 'The ClickHouse engine says') })
+    const exited = new Promise<Report>(resolve => {
+      child.once('error', error => { resolve({ type: 'failed', reason: 'other', message: error.message }) })
+      child.once('exit', (code, signal) => { resolve({ type: 'failed', reason: 'other', message: `the process ended (${signal ?? `exit code ${code}`})` }) })
+    })
+    const said = new Promise<Report>(resolve => { child.once('message', message => { resolve(message as Report) }) })
+    const timer = setTimeout(() => { child.kill('SIGKILL') }, startMs)
+    send(child, { type: 'start', options: startOptions(this.#options, this.#folder, this.#port, this.#password) })
+    const report = await Promise.race([said, exited])
+    clearTimeout(timer)
+    if (report.type === 'failed' && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await exited
+    }
+    return { child, report }
+  }
+
+  #up (child: ChildProcess, { port, version }: Extract<Report, { type: 'up' }>): void {
+    const upAt = Date.now()
+    this.#port = port
+    this.#version = version
+    const pid = child.pid ?? 0
+    if (child.exitCode !== null || child.signalCode !== null) this.#died(child, upAt)
+    else child.once('exit', () => { this.#died(child, upAt) })
+    if (this.#closing !== undefined) return
+    this.#change({ state: 'up', pid, restarts: this.#restarts })
+    this.#options.log.info({ pid, port, version, folder: this.#folder }, 'Embedded ClickHouse is up')
+  }
+
+  #died (child: ChildProcess, upAt: number): void {
+    if (this.#closing !== undefined) return
+    if (Date.now() - upAt > stableMs) this.#delayMs = firstDelayMs
+    this.#later(`the process ended (${child.signalCode ?? `exit code ${child.exitCode}`})`)
+  }
+
+  #later (reason: string): void {
+    const delayMs = this.#delayMs
+    this.#delayMs = Math.min(lastDelayMs, delayMs * 2)
+    this.#restarts++
+    this.#change({ state: 'restarting', reason, restarts: this.#restarts })
+    this.#options.log.error({ reason, retryDelayMs: delayMs, restarts: this.#restarts }, 'Embedded ClickHouse is down, starting it again')
+    this.#retry = setTimeout(() => { void this.#again() }, delayMs)
+  }
+
+  async #again (): Promise<void> {
+    const { child, report } = await this.#launch()
+    if (this.#closing !== undefined) return
+    if (report.type === 'up') this.#up(child, report)
+    else this.#later(startError(report, this.#folder, this.#port).toString())
+  }
+
+  async #close (): Promise<void> {
+    clearTimeout(this.#retry)
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    const child = this.#child
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const exited = new Promise(resolve => { child.once('exit', resolve) })
+      const timer = setTimeout(() => { child.kill('SIGKILL') }, closeMs)
+      send(child, { type: 'close' })
+      await exited
+      clearTimeout(timer)
+    }
+    this.#change({ state: 'down', reason: 'closed', restarts: this.#restarts })
+    this.#options.log.info({ folder: this.#folder }, 'Embedded ClickHouse is closed')
+  }
+
+  #change (state: EmbeddedState): void {
+    this.#state = state
+    this.#options.onState?.(state)
+  }
+}
+
+function send (child: ChildProcess, order: Order): void {
+  // A child that is gone cannot be told; its exit is noticed elsewhere.
+  child.send(order, () => {})
+}
+
+function startOptions (options: EmbeddedOptions, folder: string, port: number, password: string | null): StartOptions {
+  const writesMax = Math.max(2, availableParallelism())
+  return {
+    folder,
+    port,
+    ...(password === null ? {} : { credentials: { user: 'default', password } }),
+    engineArgs: [...engineArgs(options), ...options.engineArgs ?? []],
+    limits: {
+      readsMax: options.readsMax ?? 6,
+      writesMax,
+      waitingMax: 64,
+      waitMs: 10_000,
+      abandonedMax: 4,
+      bodyBytesMax: options.bodyBytesMax ?? 512 * mebibyte
+    },
+    spoolRoomBytes: 512 * mebibyte
+  }
+}
+
+/** The engine on a small machine: bounded memory, small caches, and a server's ways instead of a command line's. */
+function engineArgs ({ memoryBytesMax, readSecondsMax }: EmbeddedOptions): string[] {
+  const machine = process.constrainedMemory() || totalmem()
+  const bytesMax = memoryBytesMax ?? Math.floor(Math.min(machine, totalmem()) * 0.4)
+  return [
+    `--max_server_memory_usage=${bytesMax}`,
+    `--max_memory_usage=${Math.floor(bytesMax * 0.8)}`,
+    `--mark_cache_size=${Math.floor(bytesMax / 20)}`,
+    `--index_mark_cache_size=${Math.floor(bytesMax / 40)}`,
+    `--max_execution_time=${readSecondsMax ?? 60}`,
+    '--async_insert=0',
+    '--implicit_select=0'
+  ]
+}
+
+function startError ({ reason, message }: Extract<Report, { type: 'failed' }>, folder: string, port: number): PlatformError {
+  switch (reason) {
+    case 'missing': return new PlatformError('ENGINE_MISSING', `The embedded ClickHouse engine cannot be loaded: ${message}`, { remedy: 'Install it with `npm install chdb`, or set TWOLANE_CLICKHOUSE to the URL of a ClickHouse server.' })
+    case 'in-use': return new PlatformError('DATA_FOLDER_IN_USE', `Another process has the ClickHouse folder ${folder} open: ${message}`, { remedy: 'Stop the other process, or choose another data folder.' })
+    case 'port': return new PlatformError('ENGINE_UNAVAILABLE', `Port ${port} of 127.0.0.1 is taken: ${message}`, { remedy: 'Free the port, or choose another one.' })
+    case 'other': return new PlatformError('ENGINE_UNAVAILABLE', `The embedded ClickHouse engine does not start: ${message}`, { remedy: `See whether the folder ${folder} is readable and has free space.` })
+  }
+}

@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex, Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { QueryError } from './errors.ts'
+
+const decoders: Record<string, () => Duplex> = {
+  gzip: () => createGunzip(),
+  'x-gzip': () => createGunzip(),
+  deflate: () => createInflate(),
+  br: () => createBrotliDecompress(),
+  zstd: () => createZstdDecompress()
+}
+/** Encodings that the engine reads and Node does not. */
+const engineEncodings = new Set(['lz4', 'xz', 'bz2', 'snappy'])
+
+/** A request's body, read piece by piece, never longer than the limit once decompressed. */
+export class Body {
+  /** An encoding that is left to the engine: the bytes of the body are still packed. */
+  readonly packed: string | undefined
+  readonly #source: AsyncIterator<Buffer>
+  readonly #bytesMax: number
+  #bytes = 0
+  #pushedBack: Buffer | undefined
+
+  constructor (request: IncomingMessage, bytesMax: number) {
+    const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
+    this.packed = engineEncodings.has(encoding) ? encoding : undefined
+    this.#bytesMax = bytesMax
+    this.#source = decoded(request, encoding)[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  }
+
+  /** The next piece; undefined at the end. */
+  async next (): Promise<Buffer | undefined> {
+    if (this.#pushedBack !== undefined) {
+      const piece = this.#pushedBack
+      this.#pushedBack = undefined
+      return piece
+    }
+    const { value, done } = await this.#read()
+    if (done === true) return undefined
+    this.#bytes += value.length
+    if (this.#bytes > this.#bytesMax) {
+      throw new QueryError(172, 'QUERY_IS_TOO_LARGE', `The body is larger than ${this.#bytesMax} bytes once decompressed: send it in several requests`)
+    }
+    return value
+  }
+
+  /** The first bytes, at least `bytes` of them unless the body is shorter; they are read, and are to be given back if not used. */
+  async head (bytes: number): Promise<{ readonly head: Buffer, readonly whole: boolean }> {
+    const pieces: Buffer[] = []
+    let length = 0
+    while (length < bytes) {
+      const piece = await this.next()
+      if (piece === undefined) return { head: Buffer.concat(pieces), whole: true }
+      pieces.push(piece)
+      length += piece.length
+    }
+    return { head: Buffer.concat(pieces), whole: false }
+  }
+
+  giveBack (piece: Buffer): void {
+    if (piece.length > 0) this.#pushedBack = piece
+  }
+
+  async #read (): Promise<IteratorResult<Buffer, undefined>> {
+    try {
+      return await this.#source.next()
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? ''
+      if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE') throw new ClientGone()
+      throw new QueryError(271, 'CANNOT_DECOMPRESS', `Cannot decompress the body: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+}
+
+/** The client hung up before its body was complete: nothing is to be done, and nobody is there to be told. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone'
+}
+
+function decoded (request: IncomingMessage, encoding: string): Readable {
+  if (encoding === 'identity' || encoding === '' || engineEncodings.has(encoding)) return request
+  const decoder = decoders[encoding]?.()
+  if (decoder === undefined) throw new QueryError(48, 'NOT_IMPLEMENTED', `Unknown Content-Encoding '${encoding}': use gzip, zstd, br, deflate or lz4`)
+  request.on('error', error => decoder.destroy(error))
+  request.on('close', () => { if (!request.complete) decoder.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })) })
+  return request.pipe(decoder)
+}
