@@ -24,10 +24,12 @@ const meanings = {
   PLUGIN_INVALID: { status: 422, retryable: false },
   PLUGIN_STUCK: { status: 500, retryable: true },
   RELOAD_BUSY: { status: 409, retryable: true },
+  QUERY_REFUSED: { status: 422, retryable: false },
   ROW_INVALID: { status: 422, retryable: false },
   SCHEMA_BREAKING: { status: 409, retryable: false },
   SOURCE_UNAVAILABLE: { status: 503, retryable: true },
-  STALE_PLAN: { status: 409, retryable: false }
+  STALE_PLAN: { status: 409, retryable: false },
+  UNAUTHORIZED: { status: 401, retryable: false }
 } as const satisfies Record<string, Meaning>
 
 export type ErrorCode = keyof typeof meanings

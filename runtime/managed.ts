@@ -6,7 +6,7 @@ import type { Pipeline } from './pipeline.ts'
 import type { Ending, PipelineWorker } from './pipeline-worker.ts'
 import type { Health } from './plugin.ts'
 
-export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused'
+export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused' | 'disabled'
 
 export interface PipelineStatus {
   readonly id: string

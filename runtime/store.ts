@@ -64,6 +64,11 @@ export class Store {
     return token
   }
 
+  /** Replaces the admin token by one from the configuration. */
+  setAdminToken (token: string): void {
+    this.#database.prepare('insert into secrets values (?1, ?2) on conflict (name) do update set hash = ?2').run('admin', sha256(token))
+  }
+
   isAdminToken (token: string): boolean {
     const hash = this.#hash('admin')
     return hash !== undefined && timingSafeEqual(Buffer.from(hash, 'hex'), Buffer.from(sha256(token), 'hex'))

@@ -8,6 +8,7 @@ import pino from 'pino'
 import { pluginIn } from './blame.ts'
 import { openBroker } from './broker/open.ts'
 import { describe } from './errors.ts'
+import { masker } from './mask.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { PipelineMetrics } from './metrics.ts'
 import { readPipeline } from './pipeline.ts'
@@ -25,7 +26,12 @@ const METRICS_MS = 1000
 const data = workerData as WorkerData
 const { pipeline, schemas, dataFolder, root } = data
 const port = parentPort as NonNullable<typeof parentPort>
-const send = (message: FromWorker): void => port.postMessage(message)
+const mask = masker(pipeline.secrets)
+
+/** Everything that leaves the thread is text for people or numbers: no secret may be in it. */
+function send (message: FromWorker): void {
+  port.postMessage(message.type === 'metrics' ? message : JSON.parse(mask(JSON.stringify(message))))
+}
 
 const pulse = new Pulse(stepsOf(pipeline), data.pulse)
 const metrics = new PipelineMetrics()

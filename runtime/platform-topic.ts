@@ -1,0 +1,95 @@
+// The topic `_platform`: where the logs and metrics of every part arrive.
+
+import { fromRows } from './batch.ts'
+import { describe } from './errors.ts'
+import { field, plainCast } from './schema.ts'
+import type { MetricObject } from 'prom-client'
+import type { Broker, Producer } from './broker/broker.ts'
+import type { Row } from './batch.ts'
+import type { Topic } from './schema.ts'
+
+export const platformTopic: Topic = {
+  name: '_platform',
+  description: 'Logs and metrics of every part of the platform',
+  owner: 'platform',
+  fields: [
+    field('time', { kind: 'timestamp', unit: 'ms' }, { required: true, mandatory: true, description: 'When it happened', cast: { ...plainCast, unit: 'ms' } }),
+    field('kind', { kind: 'enum', values: ['log', 'metric'] }, { required: true, description: 'What the row is' }),
+    field('level', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Of a log: error, warn, info or debug' }),
+    field('pipeline', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Empty: the platform itself' }),
+    field('step', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Input, transform or output; empty: the pipeline as a whole' }),
+    field('name', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Of a log its message, of a metric its name' }),
+    field('value', { kind: 'float64' }, { description: 'Of a metric' }),
+    field('fields', { kind: 'json' }, { description: 'What else a log says' })
+  ],
+  key: [],
+  eventTime: 'time',
+  partitions: 1,
+  retention: { ms: 30 * 86_400_000, bytes: 256 * 2 ** 20, beyondOutputs: true },
+  hash: 'platform-1'
+}
+
+const PENDING_ROWS_MAX = 20_000
+const FLUSH_MS = 1000
+const METRICS_MS = 10_000
+const levels: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'error' }
+
+interface LogLine { readonly time: number, readonly level: number, readonly pipeline?: string, readonly step?: string, readonly msg?: string, readonly [field: string]: unknown }
+
+/** Collects logs and metrics and appends them once a second. Never in the way: what it cannot hold is counted and dropped. */
+export class PlatformTopic {
+  dropped = 0
+  #rows: Row[] = []
+  #producer: Producer | undefined
+  readonly #timers: NodeJS.Timeout[] = []
+
+  async open (broker: Broker, metrics: () => MetricObject[][]): Promise<void> {
+    this.#producer = await broker.producer(platformTopic, 'platform')
+    this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS), setInterval(() => this.#measure(metrics()), METRICS_MS))
+  }
+
+  /** A line of a log, as JSON. */
+  log (line: string): void {
+    const { time, level, pipeline = '', step = '', msg = '', ...fields } = JSON.parse(line) as LogLine
+    this.#push({ time, kind: 'log', level: levels[level] ?? 'info', pipeline, step, name: msg, value: null, fields })
+  }
+
+  async flush (): Promise<void> {
+    if (this.#rows.length === 0 || this.#producer === undefined) return
+    const rows = this.#rows
+    this.#rows = []
+    try {
+      await this.#producer.append([fromRows(platformTopic, rows)])
+    } catch (error) {
+      this.dropped += rows.length
+      // Through the log it would come back here.
+      process.stderr.write(`The topic _platform takes no rows: ${describe(error)}\n`)
+    }
+  }
+
+  async close (): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.flush()
+    await this.#producer?.close()
+  }
+
+  #measure (registries: MetricObject[][]): void {
+    const time = Date.now()
+    for (const { name, values } of registries.flat() as MetricObjectWithValues[]) {
+      for (const { value, labels, metricName } of values) {
+        // The buckets of a histogram are for Prometheus; its sum and count are kept.
+        if (metricName?.endsWith('_bucket') === true) continue
+        this.#push({ time, kind: 'metric', level: '', pipeline: labels['pipeline'] ?? '', step: labels['step'] ?? '', name: metricName ?? name, value, fields: null })
+      }
+    }
+  }
+
+  #push (row: Row): void {
+    if (this.#rows.length < PENDING_ROWS_MAX) this.#rows.push(row)
+    else this.dropped++
+  }
+}
+
+type MetricObjectWithValues = MetricObject & {
+  readonly values: ReadonlyArray<{ readonly value: number, readonly labels: Readonly<Record<string, string>>, readonly metricName?: string }>
+}

@@ -1,0 +1,117 @@
+// The whole platform in one process: data folder, broker, ClickHouse, pipelines, control side. Opened in order, closed
+// in reverse.
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openBroker } from './broker/open.ts'
+import { startEmbedded } from './clickhouse/embedded.ts'
+import { describe } from './errors.ts'
+import { lockFolder } from './lock.ts'
+import { openLog } from './log.ts'
+import { masker } from './mask.ts'
+import { PlatformTopic, platformTopic } from './platform-topic.ts'
+import { groupOf } from './run.ts'
+import { rejectedTopic } from './schema.ts'
+import { Store } from './store.ts'
+import { Supervisor } from './supervisor.ts'
+import type { Broker } from './broker/broker.ts'
+import type { EmbeddedClickHouse } from './clickhouse/embedded.ts'
+import type { PlatformConfig } from './config.ts'
+import type { Logger } from 'pino'
+
+const TRIM_MS = 60_000
+
+export interface Platform {
+  readonly root: string
+  readonly version: string
+  readonly config: PlatformConfig
+  readonly store: Store
+  readonly broker: Broker
+  readonly supervisor: Supervisor
+  /** URL with user and password. */
+  readonly clickhouse: string | undefined
+  readonly log: Logger
+  /** The admin token, at the first start only. */
+  readonly newAdminToken: string | undefined
+  /** Log and metric rows that were dropped. */
+  readonly rowsDropped: number
+  isAdminToken (token: string): boolean
+  /** Parts that should be healthy and are not. */
+  failing (): Array<{ readonly name: string, readonly reasons: readonly string[] }>
+  /** Drains and stops everything; nothing is lost. */
+  close (): Promise<void>
+}
+
+export async function openPlatform ({ root, config }: { readonly root: string, readonly config: PlatformConfig }): Promise<Platform> {
+  const { dataFolder } = config
+  const closers: Array<() => unknown> = []
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const lock = lockFolder(dataFolder)
+    closers.push(() => lock.release())
+    const store = new Store(dataFolder)
+    closers.push(() => store.close())
+    const newAdminToken = config.adminToken === undefined ? store.makeAdminToken() : undefined
+    if (config.adminToken !== undefined) store.setAdminToken(config.adminToken)
+
+    const broker = openBroker({ dataFolder })
+    closers.push(() => broker.close())
+    const platformRows = new PlatformTopic()
+    const mask = masker(config.secrets)
+    const { logger: log, forward } = openLog({ level: config.logLevel, onLine: line => platformRows.log(mask(line)) })
+
+    const clickhouse = await openClickHouse(config, log)
+    closers.push(() => clickhouse.close())
+
+    const supervisor = new Supervisor({ root, dataFolder, clickhouse: clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
+    closers.push(() => supervisor.close())
+    await platformRows.open(broker, () => supervisor.metrics())
+    closers.push(() => platformRows.close())
+    await supervisor.start()
+    const trimming = setInterval(() => { trimAll(broker, supervisor).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run')) }, TRIM_MS)
+    closers.push(() => clearInterval(trimming))
+
+    return {
+      root,
+      version: (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version,
+      config,
+      store,
+      broker,
+      supervisor,
+      clickhouse: clickhouse.url,
+      log,
+      newAdminToken,
+      get rowsDropped () { return platformRows.dropped },
+      isAdminToken: token => store.isAdminToken(token),
+      failing: () => [
+        ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
+        ...supervisor.files.problems.map(({ file, message }) => ({ name: file, reasons: message.split('\n') })),
+        ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons }))
+      ],
+      close
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'state' | 'close'>> {
+  if (config.clickhouse !== 'embedded') return { url: config.clickhouse, state: { state: 'up', pid: 0, restarts: 0 }, close: async () => {} }
+  return startEmbedded({ folder: join(config.dataFolder, 'clickhouse'), memoryBytesMax: config.clickhouseMemoryGigabytes * 2 ** 30, log })
+}
+
+/** Applies retention to all topics; an output that is configured keeps what it has not taken. */
+async function trimAll (broker: Broker, supervisor: Supervisor): Promise<void> {
+  const now = Date.now()
+  const existing = new Set(await broker.topics())
+  const topics = [platformTopic, ...supervisor.schemas.values()].flatMap(topic => [topic, rejectedTopic(topic.name)])
+  const pipelines = [...supervisor.files.pipelines.values()]
+  for (const topic of topics) {
+    if (!existing.has(topic.name)) continue
+    const groups = pipelines.filter(pipeline => pipeline.topic === topic.name).flatMap(pipeline => pipeline.outputs.map(output => groupOf(pipeline.id, output.name)))
+    await broker.trim(topic, { now, groups })
+  }
+}
