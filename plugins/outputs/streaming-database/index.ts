@@ -1,7 +1,7 @@
 // The streaming database: one ClickHouse table a topic, and views on top of it. The only part of the streaming lane
 // that users touch.
 
-import { connectClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { STATEMENT_SECONDS, connectClickHouse } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import { applyModels, readModels } from '../../../runtime/clickhouse/models.ts'
@@ -23,35 +23,36 @@ export default defineOutput({
       default: null,
       writeOnly: true
     },
-    models: { type: 'string', description: 'Folder of the models, one SELECT a file; each becomes a view.', default: 'schemas/models' }
+    models: { type: 'string', description: 'Folder of the models, one SELECT a file; each becomes a view.', default: 'schemas/models' },
+    timeout_seconds: { type: 'integer', description: 'Time that one statement may take, in seconds.', default: STATEMENT_SECONDS, minimum: 1 }
   },
-  async open ({ database, table, schema: schemaName, url, models }, context) {
+  async open ({ database, table, schema: schemaName, url, models, timeout_seconds: seconds }, context) {
     const schema = schemaName === null ? context.topic : context.topicNamed(schemaName)
-    const client = await connect(url, context)
+    const client = await connect(url, seconds, context)
     try {
       const target = { database, table: table ?? schema.name }
       const statements = await ensureTable(client, schema, target)
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
       const views = await applyModels(client, await readModels(models), { database, tables: { [schema.name]: target.table }, of: target.table })
       context.log.debug({ database, views }, 'Models applied')
-      return new TableSink(client, { schema, table: target }, context)
+      return new TableSink(client, { schema, table: target, seconds }, context)
     } catch (error) {
       await client.close()
       throw error
     }
   },
-  async probe ({ url }, context) {
-    const client = await connect(url, context)
+  async probe ({ url, timeout_seconds: seconds }, context) {
+    const client = await connect(url, seconds, context)
     await client.close()
   }
 })
 
-function connect (url: string | null, { services, signal }: Context): Promise<ClickHouse> {
+function connect (url: string | null, statementSeconds: number, { services, signal }: Context): Promise<ClickHouse> {
   const address = url ?? services.clickhouse
   if (address === undefined) {
     throw new PlatformError('ENGINE_MISSING', 'there is no ClickHouse: the platform runs none and the output names none', {
       remedy: 'Set `url` of the output, or let the configuration of the platform name a ClickHouse.'
     })
   }
-  return connectClickHouse(address, { signal })
+  return connectClickHouse(address, { statementSeconds, signal })
 }

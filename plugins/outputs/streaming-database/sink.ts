@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { encodeArrow, positionColumns } from '../../../runtime/arrow.ts'
-import { STATEMENT_SECONDS_MAX, engineCode } from '../../../runtime/clickhouse/client.ts'
+import { engineCode } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
 import { fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
@@ -15,6 +15,8 @@ import { Rows } from './rows.ts'
 
 /** Each day of the event time is a part of the table, which the engine writes and syncs on its own. */
 const DAYS_AN_INSERT_MAX = 400
+/** What an insert gets to end when the pipeline stops; its outcome is not known then, and the next start reads it back. */
+const STOP_GRACE_MS = 10_000
 /** A flush of which the engine refuses more rows is not about rows any more. */
 const REFUSED_ROWS_MAX = 100
 
@@ -28,15 +30,17 @@ export class TableSink implements Sink {
   readonly #client: ClickHouse
   readonly #schema: Topic
   readonly #table: TableName
+  readonly #seconds: number
   readonly #context: Context
   readonly #fields: readonly Field[]
   readonly #columns: readonly string[]
   #batches: Batch[] = []
 
-  constructor (client: ClickHouse, { schema, table }: { schema: Topic, table: TableName }, context: Context) {
+  constructor (client: ClickHouse, { schema, table, seconds }: { readonly schema: Topic, readonly table: TableName, readonly seconds: number }, context: Context) {
     this.#client = client
     this.#schema = schema
     this.#table = table
+    this.#seconds = seconds
     this.#context = context
     this.#fields = fieldsOf(schema)
     this.#columns = [...this.#fields.map(({ name }) => name), ...positionColumns]
@@ -60,7 +64,7 @@ export class TableSink implements Sink {
   }
 
   async landed ({ partition, from, to }: Range): Promise<Float64Array> {
-    await awaitQuiet(this.#client, this.#statementName(partition), this.#context.signal)
+    await awaitQuiet(this.#client, this.#statementName(partition), { seconds: this.#seconds, signal: this.#context.signal })
     const rows = await this.#client.rows<{ _offset: string }>(
       `SELECT _offset FROM ${quoteTable(this.#table)} WHERE _topic = {topic:String} AND _partition = {partition:UInt16} AND _offset >= {from:Int64} AND _offset < {to:Int64} ORDER BY _offset`,
       { query_params: { topic: this.#context.topic.name, partition, from, to } })
@@ -103,16 +107,25 @@ export class TableSink implements Sink {
     })
   }
 
-  /** One insert of one block. It is not bound to the context's signal: what was begun is finished before the pipeline stops. */
+  /** One insert of one block. What was begun is finished before the pipeline stops, unless the engine does not answer. */
   async #insert (rows: Rows, partition: number): Promise<void> {
     if (rows.length === 0) return
     const bytes = encodeArrow(rows.batches(), this.#fields, { topic: this.#context.topic.name })
     const began = performance.now()
-    await this.#client.insertArrow(this.#table, this.#columns, bytes, {
-      queryId: `${this.#statementName(partition)}${randomUUID()}`,
-      partitionsMax: DAYS_AN_INSERT_MAX,
-      signal: AbortSignal.timeout((STATEMENT_SECONDS_MAX + 10) * 1000)
-    })
+    const { signal } = this.#context
+    const abandoned = new AbortController()
+    let timer: NodeJS.Timeout | undefined
+    const onStop = (): void => { timer = setTimeout(() => abandoned.abort(), STOP_GRACE_MS) }
+    if (signal.aborted) onStop()
+    else signal.addEventListener('abort', onStop)
+    try {
+      await this.#client.insertArrow(this.#table, this.#columns, bytes, {
+        queryId: `${this.#statementName(partition)}${randomUUID()}`, partitionsMax: DAYS_AN_INSERT_MAX, signal: abandoned.signal
+      })
+    } finally {
+      signal.removeEventListener('abort', onStop)
+      clearTimeout(timer)
+    }
     this.#context.metrics.observe('insert_seconds', (performance.now() - began) / 1000)
   }
 
