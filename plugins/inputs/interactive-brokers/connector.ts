@@ -38,7 +38,6 @@ export class Connector {
   readonly #rights = new Map<number, string>()
   readonly #delayed = new Set<number>()
   #instruments: ReadonlyMap<number, Instrument> | undefined
-  #begun = false
 
   constructor (settings: Settings, context: Context, signal: AbortSignal) {
     this.#settings = settings
@@ -84,6 +83,7 @@ export class Connector {
 
   /** Resolves when it has stopped in good order. Throws when going on is pointless: a configuration that names no instrument. */
   async run (): Promise<void> {
+    this.#status.enter('connecting', `Connecting to ${this.#settings.api.origin}.`)
     try {
       while (!this.#signal.aborted) await this.#connect()
     } finally {
@@ -94,8 +94,6 @@ export class Connector {
 
   async #connect (): Promise<void> {
     const { log } = this.#context
-    if (this.#status.phase !== 'connecting' || !this.#begun) this.#status.enter('connecting', `Connecting to ${this.#settings.api.origin}.`)
-    this.#begun = true
     try {
       const sessionId = await this.#session.ready()
       if (sessionId === undefined) return
@@ -201,7 +199,6 @@ export class Connector {
   #arrived (instrument: Instrument): void {
     if (this.#status.phase !== 'streaming') {
       this.#status.enter('streaming')
-      this.#session.proven()
       this.#retry.succeeded()
     }
     if (this.#silent.delete(instrument.conid)) this.#reportSilent()

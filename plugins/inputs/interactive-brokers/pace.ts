@@ -1,17 +1,17 @@
 import { pause } from '../../../runtime/backoff.ts'
 
-/** Lets through `perSecond` callers a second, in the order they came; up to half a second of them at once after a rest. */
+/**
+ * Lets through `perSecond` callers a second, in the order they came. It saves up a single token: a burst after a rest and
+ * the steady rate behind it would together break the gateway's limit, which it counts over any second.
+ */
 export class TokenBucket {
   readonly #perSecond: number
-  readonly #capacity: number
-  #tokens: number
+  #tokens = 1
   #filledAt = performance.now()
   #queue: Promise<void> = Promise.resolve()
 
   constructor (perSecond: number) {
     this.#perSecond = perSecond
-    this.#capacity = Math.max(1, Math.floor(perSecond / 2))
-    this.#tokens = this.#capacity
   }
 
   /** Resolves when it is the caller's turn, or at the signal. */
@@ -31,7 +31,7 @@ export class TokenBucket {
 
   #fill (): void {
     const now = performance.now()
-    this.#tokens = Math.min(this.#capacity, this.#tokens + (now - this.#filledAt) / 1000 * this.#perSecond)
+    this.#tokens = Math.min(1, this.#tokens + (now - this.#filledAt) / 1000 * this.#perSecond)
     this.#filledAt = now
   }
 }

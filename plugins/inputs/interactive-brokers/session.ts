@@ -58,17 +58,13 @@ function loginSentence (gateway: URL): string {
 export class Session {
   readonly #options: SessionOptions
   readonly #opening: Backoff
-  #openAt = 0
+  #openedAt = -Infinity
+  #openAt = -Infinity
   #taken = false
 
   constructor (options: SessionOptions) {
     this.#options = options
     this.#opening = new Backoff({ firstMs: options.settings.sessionMs, maxMs: options.settings.sessionMsMax }, () => 0)
-  }
-
-  /** The session works: the next loss may be answered quickly again. */
-  proven (): void {
-    this.#opening.succeeded()
   }
 
   tickle (): Promise<Standing> {
@@ -117,7 +113,11 @@ export class Session {
   /** Eager attempts have been seen to block human logins and to earn penalties, so the time between two of them doubles. */
   async #open (compete: boolean): Promise<void> {
     const { rest, log, settings, signal } = this.#options
-    this.#openAt = performance.now() + this.#opening.nextMs()
+    const now = performance.now()
+    // A session that lasted was no storm.
+    if (now - this.#openedAt > 2 * (this.#openAt - this.#openedAt)) this.#opening.succeeded()
+    this.#openedAt = now
+    this.#openAt = now + this.#opening.nextMs()
     if (compete) this.#taken = true
     try {
       await rest.call('POST', 'iserver/auth/ssodh/init', { publish: true, compete })
