@@ -59,6 +59,11 @@ export class Faults extends EventEmitter<{ fault: [name: FaultName, args: FaultA
   readonly #on = new Map<FaultName, FaultArguments>()
   readonly #timers = new Map<FaultName, Set<NodeJS.Timeout>>()
 
+  constructor () {
+    super()
+    this.setMaxListeners(0) // one for each socket
+  }
+
   /** Throws when the name or an argument is unknown: a fault that silently does nothing would prove nothing. */
   set (name: string, given: FaultArguments = {}): void {
     const args = checkFault(name, given)

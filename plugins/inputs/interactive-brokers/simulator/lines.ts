@@ -20,10 +20,6 @@ export class Lines {
     return true
   }
 
-  holds (conid: number, holder: string): boolean {
-    return this.#holders.get(conid)?.has(holder) ?? false
-  }
-
   release (conid: number, holder: string): void {
     const holders = this.#holders.get(conid)
     holders?.delete(holder)

@@ -30,6 +30,7 @@ export class Session extends EventEmitter<{ status: [changed: Partial<Status>], 
 
   constructor (settings: Settings, faults: Faults) {
     super()
+    this.setMaxListeners(0) // one for each socket
     this.#settings = settings
     this.#faults = faults
     this.#followFaults()

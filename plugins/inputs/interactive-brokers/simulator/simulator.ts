@@ -37,7 +37,7 @@ export async function startSimulator (options: SimulatorOptions = {}): Promise<S
   const sessions = new Set<SocketSession>()
   const rest = createRest(gateway, conid => { for (const session of sessions) session.end(conid) })
   const server: Server = settings.tls ? createHttps(createCertificate()) : createHttp()
-  server.on('upgrade', createUpgrade(gateway, sessions))
+  server.on('upgrade', createUpgrade(gateway, sessions, trackConnections(server)))
   try {
     await listen(server, settings)
   } catch (error) {
@@ -63,7 +63,7 @@ async function route (simulator: Simulator, rest: ReturnType<typeof createRest>,
   }
 }
 
-function createUpgrade (gateway: Gateway, sessions: Set<SocketSession>): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+function createUpgrade (gateway: Gateway, sessions: Set<SocketSession>, connections: ReadonlyMap<number, Socket>): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const websockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1024 * 1024 })
   return (request, socket, head) => {
     const status = refusal(gateway, request)
@@ -74,7 +74,7 @@ function createUpgrade (gateway: Gateway, sessions: Set<SocketSession>): (reques
     }
     (socket as Socket).setNoDelay(true)
     websockets.handleUpgrade(request, socket, head, websocket => {
-      const session = new SocketSession(gateway, websocket, request)
+      const session = new SocketSession(gateway, websocket, request, connections.get(request.socket.remotePort!) ?? request.socket)
       sessions.add(session)
       websocket.on('close', () => sessions.delete(session))
     })
@@ -87,6 +87,18 @@ function refusal ({ faults, session }: Gateway, request: IncomingMessage): numbe
   if (refused !== undefined) return Number(refused['status'] ?? 403)
   if (new URL(request.url ?? '/', 'http://gateway').pathname !== `${API}/ws`) return 404
   return session.loggedIn ? undefined : 401
+}
+
+/** Every TCP connection by the client's port: TLS hides them, and has no public way back to them. */
+function trackConnections (server: Server): ReadonlyMap<number, Socket> {
+  const connections = new Map<number, Socket>()
+  server.on('connection', (socket: Socket) => {
+    const { remotePort } = socket
+    if (remotePort === undefined) return // gone already
+    connections.set(remotePort, socket)
+    socket.once('close', () => { if (connections.get(remotePort) === socket) connections.delete(remotePort) })
+  })
+  return connections
 }
 
 async function listen (server: Server, { port, host }: { readonly port: number, readonly host: string }): Promise<void> {

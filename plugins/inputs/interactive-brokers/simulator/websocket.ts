@@ -25,6 +25,7 @@ export class SocketSession {
   readonly #gateway: Gateway
   readonly #socket: WebSocket
   readonly #tcp: Socket
+  readonly #transport: Socket // the same, or TLS on top of it
   readonly #server: string
   readonly #streams = new Map<number, Stream>()
   readonly #stalled = new Map<number, string>() // conid to what revives it
@@ -34,10 +35,12 @@ export class SocketSession {
   #greeted = false
   #frozen = false
 
-  constructor (gateway: Gateway, socket: WebSocket, request: IncomingMessage) {
+  /** `tcp` is the connection itself, which under TLS is not the socket of the request: only TCP can be reset. */
+  constructor (gateway: Gateway, socket: WebSocket, request: IncomingMessage, tcp: Socket) {
     this.#gateway = gateway
     this.#socket = socket
-    this.#tcp = request.socket
+    this.#tcp = tcp
+    this.#transport = request.socket
     this.id = ++gateway.stats.socketsOpened
     this.#server = `q${this.id % 33}` // another one for every socket, as the real one's is
     const onStatus = (changed: object) => this.#sendStatus(changed)
@@ -197,12 +200,12 @@ export class SocketSession {
     const concerned = this.conids.filter(conid => concerns(args, conid))
     const happen: Partial<Record<FaultName, () => void>> = {
       'drop-tcp': () => this.#tcp.resetAndDestroy(),
-      'close-1006': () => this.#tcp.end(),
-      maintenance: () => this.#tcp.end(),
+      'close-1006': () => this.#transport.end(),
+      maintenance: () => this.#transport.end(),
       'close-1011': () => this.#socket.close(Number(args['code'] ?? 1011), 'Internal error'),
       freeze: () => {
         this.#frozen = true
-        this.#tcp.pause()
+        this.#transport.pause()
       },
       'silent-subscription': () => concerned.forEach(conid => this.#stalled.set(conid, String(args['heals'] ?? 'smd'))),
       'end-streams': () => concerned.forEach(conid => this.end(conid)),

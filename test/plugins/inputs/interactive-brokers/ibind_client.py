@@ -37,9 +37,12 @@ def silent(frames):
     return len(frames()) == count
 
 
+def control(url):
+    return url.replace('/v1/api', '/simulator')
+
+
 def fault(url, name, **args):
-    control = url.replace('/v1/api', '/simulator/faults')
-    requests.post(control, json={'name': name, 'args': args}, timeout=WAIT_S).raise_for_status()
+    requests.post(control(url) + '/faults', json={'name': name, 'args': args}, timeout=WAIT_S).raise_for_status()
 
 
 def rest(client):
@@ -122,7 +125,8 @@ def websocket(url, client):
         handle.unsubscribe().wait(WAIT_S)
         claim('nothing comes after unsubscribe', until(lambda: silent(frames)))
     finally:
-        claim('the websocket closes', ws.shutdown())
+        ws.shutdown()
+    claim('the websocket closes', until(lambda: requests.get(control(url), timeout=WAIT_S).json()['stats']['sockets'] == 0))
 
 
 def main():
