@@ -34,7 +34,8 @@ export function checkYaml<T = Json> (yaml: YamlFile, schema: JsonSchema, { path 
   const box = { value: structuredClone(value) }
   if (validate(box.value)) return box.value as T
   if (reread(box, yaml, place, validate.errors ?? []) && validate(box.value)) return box.value as T
-  throw configInvalid((validate.errors ?? []).map(error => problemOf(error, box.value, yaml, place)))
+  // What is wrong with a name is told once, by `propertyNames`.
+  throw configInvalid((validate.errors ?? []).filter(({ propertyName }) => propertyName === undefined).map(error => problemOf(error, box.value, yaml, place)))
 }
 
 /** The value at a path; undefined becomes null. */
@@ -82,8 +83,8 @@ const sentences: Readonly<Record<string, (params: Params) => string>> = {
   maxItems: ({ limit }) => `must have at most ${limit} items`,
   minProperties: ({ limit }) => limit === 1 ? 'must not be empty' : `must have at least ${limit} keys`,
   maxProperties: ({ limit }) => `must have at most ${limit} keys`,
-  uniqueItems: ({ i, j }) => `items ${j} and ${i} are the same`,
-  propertyNames: () => 'this name is not allowed'
+  uniqueItems: ({ i, j }) => `items ${Math.min(Number(i), Number(j))} and ${Math.max(Number(i), Number(j))} are the same`,
+  propertyNames: () => 'this name is not allowed; a name has small letters, digits and "_", 64 at most, and begins with no digit'
 }
 
 function sentence ({ keyword, params, parentSchema = {}, data }: ErrorObject, secret: boolean): string {
@@ -97,7 +98,7 @@ function sentence ({ keyword, params, parentSchema = {}, data }: ErrorObject, se
       const allowed = (params['allowedValues'] as unknown[]).filter(value => value !== null).map(String)
       return secret || schema.writeOnly === true || typeof data !== 'string'
         ? `must be one of ${allowed.join(', ')}`
-        : `${quote(data)} is not allowed${suggest(data, allowed)}`
+        : `${quote(data)} is not allowed${suggest(data, allowed.map(value => value === '' ? 'empty' : value))}`
     }
     case 'pattern': return `must match ${params['pattern'] as string}${schema.description === undefined ? '' : ` (${schema.description.replace(/\.$/, '')})`}`
     default: return sentences[keyword]?.(params as Params) ?? 'is not as the schema demands'

@@ -9,6 +9,7 @@ import { dirname, extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, PlatformError } from './errors.ts'
 import { quote, suggest } from './problems.ts'
+import { freshUrl } from './fresh-modules.ts'
 import { checkShape } from './plugin-shape.ts'
 import type { Guarantee, Options, Plugin } from './plugin.ts'
 
@@ -154,8 +155,7 @@ function digest (parts: ReadonlyArray<readonly [string, string | Buffer]>): stri
 
 async function importPlugin (file: string, hash: string, shown: string): Promise<unknown> {
   try {
-    // The hash makes a changed file a new module; within one process the old one stays in memory.
-    const module = await import(`${pathToFileURL(file).href}?version=${hash}`) as { default?: unknown }
+    const module = await import(freshUrl(file, hash)) as { default?: unknown }
     return module.default
   } catch (error) {
     throw new PlatformError('PLUGIN_INVALID', `cannot be imported: ${describe(error)}${lineOf(error)}`, { where: shown, cause: error })

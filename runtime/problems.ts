@@ -77,8 +77,15 @@ export function suggest (given: string, allowed: readonly string[]): string {
 
 /** The one of `allowed` that somebody who typed `given` probably meant. */
 export function nearest (given: string, allowed: readonly string[]): string | undefined {
-  if (allowed.length === 0 || given === '' || given.length > quotedCharactersMax) return undefined
+  if (allowed.length === 0 || given.length < 2 || given.length > quotedCharactersMax) return undefined
   const lower = given.toLowerCase()
+  // Letters that changed places count as one mistake, and the most likely one.
+  const swapped = allowed.find(name => letters(name.toLowerCase()) === letters(lower))
+  if (swapped !== undefined) return swapped
   const guess = closest(lower, allowed as string[])
   return distance(lower, guess.toLowerCase()) <= Math.max(1, Math.floor(guess.length / 3)) ? guess : undefined
+}
+
+function letters (text: string): string {
+  return [...text].sort().join('')
 }

@@ -141,7 +141,7 @@ const castUses = {
   prefixes: ['numbers', isNumber],
   suffixes: ['numbers', isNumber],
   thousands: ['numbers', isNumber],
-  percent: ['numbers', (type: Type) => type.kind === 'decimal' || type.kind === 'float32' || type.kind === 'float64'],
+  percent: ['decimals and floats', (type: Type) => type.kind === 'decimal' || type.kind === 'float32' || type.kind === 'float64'],
   unit: ['timestamps', (type: Type) => type.kind === 'timestamp'],
   zone: ['timestamps and dates', (type: Type) => type.kind === 'timestamp' || type.kind === 'date'],
   nulls: ['any type', () => true],
