@@ -79,7 +79,7 @@ export class Batch {
   /** The rows at `indexes` (ascending), with the offsets they had. */
   select (indexes: Int32Array): Batch {
     if (indexes.length === this.length) return this
-    const columns: Record<string, Column> = {}
+    const columns: Record<string, Column> = Object.create(null)
     for (const [name, column] of Object.entries(this.columns)) columns[name] = selectColumn(column, indexes)
     const offsets = new Float64Array(indexes.length)
     for (let i = 0; i < indexes.length; i++) offsets[i] = this.offsetAt(indexes[i] as number)
@@ -90,7 +90,12 @@ export class Batch {
   /** One row as an object; the slow view. */
   row (i: number): Row {
     const row: Record<string, unknown> = {}
-    for (const name in this.columns) row[name] = cell(this.columns[name] as Column, i)
+    for (const name in this.columns) {
+      const value = cell(this.columns[name] as Column, i)
+      // Assigning to that name would change the prototype.
+      if (name === '__proto__') Object.defineProperty(row, name, { value, enumerable: true, writable: true, configurable: true })
+      else row[name] = value
+    }
     return row
   }
 
@@ -103,7 +108,9 @@ export class Batch {
 /** Column of the values that `rows` have under `name`; an absent one is null. */
 export function columnOf (rows: readonly Row[], name: string): ValuesColumn {
   const values = new Array<unknown>(rows.length)
-  for (let i = 0; i < rows.length; i++) values[i] = (rows[i] as Row)[name] ?? null
+  // Every object has a `constructor`: of such names only a row's own field counts.
+  const inherited = name in Object.prototype
+  for (let i = 0; i < rows.length; i++) values[i] = inherited && !Object.hasOwn(rows[i] as Row, name) ? null : (rows[i] as Row)[name] ?? null
   return { kind: 'values', values }
 }
 
@@ -117,7 +124,8 @@ export function fromRows (topic: Topic, rows: readonly Row[], bytes?: number): B
   return new Batch(topic, rows.length, columns, bytes === undefined ? {} : { bytes })
 }
 
-const decoder = new TextDecoder()
+// A byte order mark at the front of a text is part of it.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
  * The value of row `i` as plain JavaScript. Typed values that JavaScript numbers cannot hold come as text: 64-bit
