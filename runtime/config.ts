@@ -121,5 +121,14 @@ function lakeOf (root: string, dataFolder: string, lake: string): string {
 
 function secretsOf (token: string, clickhouse: string): string[] {
   const password = clickhouse === 'embedded' ? '' : URL.parse(clickhouse)?.password ?? ''
-  return [token, decodeURIComponent(password), password].filter(text => text !== '')
+  return [token, decoded(password), password].filter(text => text !== '')
+}
+
+function decoded (text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // A percent sign that encodes nothing stands for itself.
+    return text
+  }
 }

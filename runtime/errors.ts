@@ -71,7 +71,7 @@ export class PlatformError extends Error {
   /** One line for a person: where, what, what to do. */
   override toString (): string {
     const place = this.where === undefined ? '' : `${this.where}: `
-    const remedy = this.remedy === undefined ? '' : ` ${this.remedy}`
+    const remedy = this.remedy === undefined ? '' : `${/[.!?]$/.test(this.message) ? '' : '.'} ${this.remedy}`
     return `${place}${this.message}${remedy}`
   }
 }

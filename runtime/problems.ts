@@ -72,7 +72,7 @@ export function suggest (given: string, allowed: readonly string[]): string {
   if (given.endsWith(')')) return '; inside { } a text with a comma needs quotes'
   const guess = nearest(given, allowed)
   if (guess !== undefined) return `; did you mean ${quote(guess)}?`
-  return allowed.length === 0 ? '' : `; allowed: ${[...allowed].sort().join(', ')}`
+  return allowed.length === 0 ? '' : `; allowed: ${[...allowed].sort().map(name => /^[\w@/.-]+$/.test(name) ? name : quote(name)).join(', ')}`
 }
 
 /** The one of `allowed` that somebody who typed `given` probably meant. */

@@ -77,7 +77,7 @@ await t.test('scalars read as YAML reads them', async t => {
   const text = fc.oneof(fc.string(), fc.constantFrom('~', 'null', 'NULL', 'True', 'FALSE', 'yes', '.5', '5.', '1e5', '-1.5E-3', '0o17', '0xfF', '+7', '-0', '.inf', '1_000'), fc.double({ noNaN: true, noDefaultInfinity: true }).map(String), fc.maxSafeInteger().map(String))
   fc.assert(fc.property(text, text => {
     // Only what stands alone on a line as a plain scalar is comparable.
-    if (!/^[\w.+~-]+$/.test(text) || /^[-.]/.test(text) || /inf|nan/i.test(text)) return
+    if (!/^[\w.+~-]+$/.test(text) || /^[-.]/.test(text) || /inf|nan/i.test(text) || Math.abs(Number(text)) > Number.MAX_SAFE_INTEGER) return
     const { value } = readYaml('f.yaml', `a: ${text}`)
     const expected = (value as { a: unknown }).a
     if (!Object.is(coreScalar(text), expected)) throw new Error(`${text}: ${String(coreScalar(text))} is not ${String(expected)}`)
