@@ -111,7 +111,7 @@ async function run (orders: Orders): Promise<void> {
   const { default: plugin } = await import(orders.plugin) as { default: OutputPlugin }
   const source = await import(orders.source) as RowSource
   const opened = await source.services?.(orders.dataFolder)
-  const context = fakeContext({ topic: source.topic, dataFolder: orders.dataFolder, step: 'outputs.subject', ...(opened !== undefined && { services: opened.services }) })
+  const context = fakeContext({ topic: source.topic, topics: source.topics ?? [], dataFolder: orders.dataFolder, step: 'outputs.subject', ...(opened !== undefined && { services: opened.services }) })
   const sink = await plugin.open(configure(plugin, orders.config), context)
   const die = (): void => { process.kill(process.pid, 'SIGKILL') }
   if (typeof orders.kill === 'number') setTimeout(die, orders.kill)

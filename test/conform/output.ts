@@ -218,7 +218,7 @@ async function interrupted (stage: Stage, phase: Phase): Promise<void> {
 }
 
 async function open ({ subject, source, destination, dataFolder, services }: Stage, config: Given = destination.config): Promise<{ readonly sink: Sink, readonly context: FakeContext }> {
-  const context = fakeContext({ topic: source.topic, dataFolder, step: 'outputs.subject', services })
+  const context = fakeContext({ topic: source.topic, topics: source.topics ?? [], dataFolder, step: 'outputs.subject', services })
   return { context, sink: await subject.plugin.open(configure(subject.plugin, config), context) }
 }
 

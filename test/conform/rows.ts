@@ -7,6 +7,8 @@ import type { Services, Topic } from '../../runtime/plugin.ts'
 
 export interface RowSource {
   readonly topic: Topic
+  /** Other topics that have a schema. */
+  readonly topics?: readonly Topic[]
   /** Rows numbered by their offset. */
   batchOf (from: number, to: number): Batch
   services? (dataFolder: string): Promise<{ readonly services: Services, close (): Promise<void> }>
