@@ -87,6 +87,7 @@ export class Outbox {
 
   async * chunks (): AsyncGenerator<Chunk, void, void> {
     let savedAt = -Infinity
+    let saved = true
     while (true) {
       if (this.#entries.length === 0 && !this.#ended) await this.#woken()
       // A first row waits a little for company.
@@ -95,11 +96,13 @@ export class Outbox {
       for (const [topic, rows] of this.#take()) {
         this.#fold(topic, rows)
         // The checkpoint may lag behind quotes: a gap after a crash then begins a little earlier than it had to.
-        const due = topic === 'gaps' || performance.now() - savedAt >= checkpointMs || (this.#ended && this.#entries.length === 0)
+        const due = topic === 'gaps' || performance.now() - savedAt >= checkpointMs
         if (due) savedAt = performance.now()
+        saved = due
         yield { batch: fromRows(this.#topics[topic], rows), ...(due && { checkpoint: this.#progress.checkpoint() }) }
       }
     }
+    if (!saved) yield { batch: fromRows(this.#topics.quotes, []), checkpoint: this.#progress.checkpoint() }
     if (this.#failure !== undefined) throw this.#failure
   }
 
