@@ -35,7 +35,8 @@ export function encodeArrow (batches: readonly Batch[], fields: readonly Field[]
 export function typedTable (batches: readonly Batch[], fields: readonly Field[], options: ArrowOptions = {}): Table {
   const length = rowsOf(batches)
   const columns: Named[] = fields.map(field => ({
-    name: field.name, nullable: !field.mandatory, data: mergeTyped(partsOf(batches, field.name), length, field)
+    // A null where none may be is for the destination to refuse, row by row.
+    name: field.name, nullable: true, data: mergeTyped(partsOf(batches, field.name), length, field)
   }))
   return tableOf([...columns, ...positions(batches, length, options)], length)
 }

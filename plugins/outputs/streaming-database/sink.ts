@@ -6,7 +6,7 @@ import { fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import { quoteTable } from '../../../runtime/clickhouse/sql.ts'
 import type { TableName } from '../../../runtime/clickhouse/sql.ts'
-import { PlatformError } from '../../../runtime/errors.ts'
+import { PlatformError, describe } from '../../../runtime/errors.ts'
 import type { Batch, Context, Range, Sink, Topic } from '../../../runtime/plugin.ts'
 import type { Field } from '../../../runtime/schema.ts'
 import { insertAround } from './bisect.ts'
@@ -14,11 +14,12 @@ import { awaitQuiet } from './quiet.ts'
 import { Rows } from './rows.ts'
 
 /** Each day of the event time is a part of the table, which the engine writes and syncs on its own. */
-const DAYS_AN_INSERT_MAX = 400
+const DAYS_AN_INSERT_MAX = 100
 /** What an insert gets to end when the pipeline stops; its outcome is not known then, and the next start reads it back. */
 const STOP_GRACE_MS = 10_000
 /** A flush of which the engine refuses more rows is not about rows any more. */
-const REFUSED_ROWS_MAX = 100
+const REFUSED_ROWS_MAX = 30
+const REASON_LENGTH_MAX = 500
 
 /** The engine's answers about values; any other refusal is not the fault of a row. The names are in its ErrorCodes. */
 const rowCodes = new Set([6, 27, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349, 407, 469, 691])
@@ -102,7 +103,7 @@ export class TableSink implements Sink {
       isAboutRows,
       refuse: (batch, i, why) => {
         this.#context.metrics.count('rows_refused')
-        this.#context.reject(i, `ClickHouse refuses the row: ${why.message}`, batch)
+        this.#context.reject(i, `ClickHouse refuses the row: ${reasonOf(why)}`, batch)
       }
     })
   }
@@ -139,4 +140,9 @@ export class TableSink implements Sink {
 function isAboutRows (error: unknown): error is PlatformError {
   const code = engineCode(error)
   return error instanceof PlatformError && code !== undefined && rowCodes.has(code)
+}
+
+/** The engine's words in one line. */
+function reasonOf ({ cause }: PlatformError): string {
+  return describe(cause).replaceAll(/\s+/g, ' ').slice(0, REASON_LENGTH_MAX)
 }
