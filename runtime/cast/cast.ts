@@ -11,7 +11,7 @@
 import { cell } from '../batch.ts'
 import type { Column, DictionaryColumn, NumbersColumn, TextColumn } from '../batch.ts'
 import type { CastRule, Field, Type } from '../schema.ts'
-import { textCell, textOf } from './cells.ts'
+import { dateText, textCell, textOf } from './cells.ts'
 import type { Cells, Fault, Faults } from './cells.ts'
 import { DecimalCells } from './decimals.ts'
 import { gather, withValid } from './gather.ts'
@@ -131,7 +131,7 @@ export class Caster {
       case 'string': return textCell(cells, value, i)
       case 'number': return cells.number(value, i)
       case 'object': {
-        if (value instanceof Date) return textCell(cells, Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString(), i)
+        if (value instanceof Date) return textCell(cells, dateText(value), i)
         const digits = this.#type.kind === 'json' ? undefined : rawDigits(value)
         return digits === undefined ? cells.other(value, i) : textCell(cells, digits, i)
       }

@@ -50,6 +50,11 @@ export function textCell (cells: Cells, text: string, i: number): Fault | undefi
   return cells.text(scratch, 0, end, i)
 }
 
+/** What a Date is read as; an invalid one is no time. */
+export function dateText (date: Date): string {
+  return Number.isNaN(date.getTime()) ? 'Invalid Date' : date.toISOString()
+}
+
 export const halfPair: Fault = 'has half of a surrogate pair, which is no text'
 export const beyondSafe: Fault = 'is beyond 2^53, so digits may be lost already: send it as text'
 

@@ -11,8 +11,8 @@ export class NullTexts {
     this.#texts = new Set([NOT_PRESENT, ...nulls])
     const byLength: Uint8Array[][] = []
     for (const text of this.#texts) {
-      const bytes = Buffer.from(text);
-      (byLength[bytes.length] ??= []).push(bytes)
+      const bytes = Buffer.from(text)
+      byLength[bytes.length] = [...byLength[bytes.length] ?? [], bytes]
     }
     this.#byLength = Array.from(byLength)
   }
@@ -21,7 +21,9 @@ export class NullTexts {
   bytes (bytes: Uint8Array, from: number, to: number): boolean {
     const size = to - from
     const candidates = size < this.#byLength.length ? this.#byLength[size] : undefined
-    return candidates !== undefined && candidates.some(text => startsWith(bytes, from, text))
+    if (candidates === undefined) return false
+    for (let i = 0; i < candidates.length; i++) if (startsWith(bytes, from, candidates[i] as Uint8Array)) return true
+    return false
   }
 
   /** Whether a value means null. */

@@ -187,8 +187,8 @@ export class NumberScanner {
     let value: number
     if (this.long || this.factor !== 1 || this.tailDigits > 0) value = Number(`${this.exact()}e${exponent}`)
     // Both sides are exact doubles, so one operation rounds once: this is what Number() of the text gives.
-    else if (exponent <= 0 && exponent >= -22) value = head / (powersOfTen[-exponent] as number)
-    else if (exponent > 0 && exponent <= 22) value = head * (powersOfTen[exponent] as number)
+    else if (exponent < 0 && exponent >= -22) value = head / (powersOfTen[-exponent] as number)
+    else if (exponent >= 0 && exponent <= 22) value = head * (powersOfTen[exponent] as number)
     else value = Number(`${head}e${exponent}`)
     return this.negative ? -value : value
   }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Codes, Column, DictionaryColumn, TextColumn } from '../batch.ts'
 import type { Type } from '../schema.ts'
-import { beyondSafe, halfPair, isSpace, startsWith, textCell } from './cells.ts'
+import { beyondSafe, dateText, halfPair, isSpace, startsWith, textCell } from './cells.ts'
 import type { Cells, Fault, Faults } from './cells.ts'
 import { jsonText } from './json-text.ts'
 
@@ -106,7 +106,7 @@ function printed (value: unknown): { readonly text: string, readonly fault?: Fau
     case 'number': return Number.isInteger(value) && !Number.isSafeInteger(value) ? { text: '', fault: beyondSafe } : { text: String(value) }
     case 'bigint':
     case 'boolean': return { text: String(value) }
-    default: return jsonText(value)
+    default: return value instanceof Date ? { text: dateText(value) } : jsonText(value)
   }
 }
 
@@ -155,6 +155,10 @@ export class EnumCells implements Cells {
   }
 }
 
+function lowered (byte: number): number {
+  return byte >= 65 && byte <= 90 ? byte + 32 : byte
+}
+
 const words: ReadonlyArray<readonly [Uint8Array, number]> = ([['true', 1], ['false', 0], ['yes', 1], ['no', 0], ['1', 1], ['0', 0]] as const)
   .map(([word, value]) => [Buffer.from(word), value])
 const notBool: Fault = 'is none of true, false, yes, no, 1, 0'
@@ -175,8 +179,7 @@ export class BoolCells implements Cells {
     for (const [word, value] of words) {
       if (word.length !== to - from) continue
       let at = 0
-      // Setting bit 32 makes a small letter of a capital and leaves digits and small letters alone.
-      while (at < word.length && ((bytes[from + at] as number) | 32) === word[at]) at++
+      while (at < word.length && lowered(bytes[from + at] as number) === word[at]) at++
       if (at === word.length) {
         this.#numbers[i] = value
         return

@@ -1,6 +1,6 @@
 import type { Column } from '../batch.ts'
 import type { CastRule, TimeUnit, Type } from '../schema.ts'
-import { beyondSafe, textCell } from './cells.ts'
+import { beyondSafe, isDigit, textCell } from './cells.ts'
 import type { Cells, Fault } from './cells.ts'
 import { IsoReader, notIso } from './iso.ts'
 import type { NumberScanner } from './scanner.ts'
@@ -52,7 +52,7 @@ export class TimestampCells implements Cells {
     if (this.#shift !== undefined && this.#scanner.scan(bytes, from, to)) return this.#put(this.#shift, i)
     const iso = this.#iso
     const fault = iso.read(bytes, from, to)
-    if (fault !== undefined) return this.#shift !== undefined && fault === notIso ? neither : fault
+    if (fault !== undefined) return explained(fault, bytes, from, to, this.#shift === undefined)
     const local = iso.days * daySeconds + iso.second
     const offset = Number.isNaN(iso.offset) ? this.#zone.offsetOfLocal(local) : iso.offset
     if (typeof offset === 'string') return offset
@@ -137,7 +137,7 @@ export class DateCells implements Cells {
     if (this.#shift !== undefined && this.#scanner.scan(bytes, from, to)) return this.#put(this.#shift, i)
     const iso = this.#iso
     const fault = iso.read(bytes, from, to)
-    if (fault !== undefined) return this.#shift !== undefined && fault === notIso ? neither : fault
+    if (fault !== undefined) return explained(fault, bytes, from, to, this.#shift === undefined)
     // The day as it is written, whatever the offset: midnight in New York is the day it begins there.
     return iso.second === 0 && iso.fraction === 0 && !iso.more ? this.#store(iso.days, i) : notMidnight
   }
@@ -188,4 +188,14 @@ const outsideDates: Fault = 'is outside the years 1900 to 2299'
 function rangeOf (unit: TimeUnit): WordRange {
   const perSecond = 10n ** BigInt(unitDigits[unit])
   return new WordRange(firstSecond * perSecond, unit === 'ns' ? nanosMax : endSecond * perSecond - 1n)
+}
+
+const basicDateBytes = 8
+
+/** Digits alone, such as a number of milliseconds in a text, ask for a unit; eight of them are a date that does not exist. */
+function explained (fault: Fault, bytes: Uint8Array, from: number, to: number, isoOnly: boolean): Fault {
+  if (!isoOnly) return fault === notIso ? neither : fault
+  let at = from
+  while (at < to && isDigit(bytes[at] as number)) at++
+  return at === to && to > from && to - from !== basicDateBytes ? ambiguous : fault
 }
