@@ -25,7 +25,7 @@ export async function awaitQuiet (client: ClickHouse, name: string, { seconds, s
       throw new PlatformError('DESTINATION_UNAVAILABLE', `an earlier insert still runs in ClickHouse after ${seconds + EXTRA_SECONDS} s`, { remedy: 'End it with KILL QUERY, or start ClickHouse again.' })
     }
     if (running.length > 0) await end(client, options)
-    await sleep(POLL_MS, undefined, { signal })
+    await sleep(POLL_MS)
   }
 }
 
