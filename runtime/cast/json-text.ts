@@ -44,7 +44,12 @@ function write (value: unknown, depth: number): string {
   }
 }
 
+/** What JSON escapes, and halves of surrogate pairs. */
+// eslint-disable-next-line no-control-regex
+const special = /["\\\u0000-\u001f\ud800-\udfff]/
+
 function writeText (text: string): string {
+  if (!special.test(text)) return `"${text}"`
   // JSON could escape half a pair, and most readers would refuse it.
   if (!text.isWellFormed()) throw new Refused(halfPair)
   return JSON.stringify(text)

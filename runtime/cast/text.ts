@@ -30,7 +30,9 @@ export class TextBuilder {
       this.#bytes = grown
     }
     this.#close(i)
-    for (let at = this.#end; from < to;) this.#bytes[at++] = bytes[from++] as number
+    // A call costs more than a short loop.
+    if (to - from > 64) this.#bytes.set(bytes.subarray(from, to), this.#end)
+    else for (let at = this.#end; from < to;) this.#bytes[at++] = bytes[from++] as number
     this.#end = end
   }
 
