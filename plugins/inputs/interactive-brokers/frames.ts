@@ -51,13 +51,13 @@ function classify (frame: Readonly<Record<string, unknown>>): Frame {
 function dataFrame (topic: string, values: Readonly<Record<string, unknown>>): Frame {
   const conid = Number.parseInt(topic.slice('smd+'.length), 10)
   if (!Number.isSafeInteger(conid)) return { kind: 'rejected', reason: 'garbage' }
-  for (const name in values) if (isField(name) && name !== '6119') return { kind: 'data', conid, values }
+  for (const name in values) if (isField(name)) return { kind: 'data', conid, values }
   return { kind: 'rejected', reason: 'empty' }
 }
 
-/** Market data fields are numbers, some with a twin such as `87_raw`. */
+/** Market data fields are numbers, some with a twin such as `87_raw`. 6119 is the marker of the request, and in every frame. */
 export function isField (name: string): boolean {
-  return /^\d{1,5}(_raw)?$/.test(name)
+  return name !== '6119' && /^\d{1,5}(_raw)?$/.test(name)
 }
 
 function isObject (value: unknown): value is Readonly<Record<string, unknown>> {

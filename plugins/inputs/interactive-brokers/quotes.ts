@@ -54,7 +54,7 @@ export class Quotes {
         continue
       }
       changed.push(names[name] ?? name)
-      if (name !== '6119' && before[name] !== value) differs = true
+      if (before[name] !== value) differs = true
       if (!(name in state.values) && ++state.count > fieldsMax) row[name] = value
       else state.values[name] = value
     }

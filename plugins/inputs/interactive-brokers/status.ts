@@ -28,6 +28,7 @@ export class Status {
 
   /** Sets what is wrong, or takes it back. */
   trouble (kind: Trouble, text: string | undefined): void {
+    if (this.#troubles.get(kind) === text) return
     if (text === undefined) this.#troubles.delete(kind)
     else this.#troubles.set(kind, text)
     this.#report()

@@ -2,11 +2,12 @@ import t from 'tap'
 import { names, standardFields } from '../../../../plugins/inputs/interactive-brokers/fields.ts'
 import { readFrame } from '../../../../plugins/inputs/interactive-brokers/frames.ts'
 import { Quotes } from '../../../../plugins/inputs/interactive-brokers/quotes.ts'
-import { connect } from '../../../../runtime/connector.ts'
+import { Caster } from '../../../../runtime/cast/cast.ts'
+import { checkNames, connect } from '../../../../runtime/connector.ts'
 import { fromRows } from '../../../../runtime/batch.ts'
 import { until } from '../../../conform/context.ts'
 import { apple, run, sameAsSent, simulate, stream, topics } from './driver.ts'
-import type { Row, Topic } from '../../../../runtime/plugin.ts'
+import type { Chunk, Row, Topic } from '../../../../runtime/plugin.ts'
 
 const aapl = { symbol: 'AAPL', conid: apple }
 
@@ -80,6 +81,22 @@ await t.test('each field that has a name has its place in a schema, and what has
   const [renamed] = [...connect(quotes, names)(fromRows(quotes, [row])).rows()]
   t.match(renamed, { symbol: 'AAPL', event_time: 5, received_time: 6, last: '1', server_id: 'q1', request_marker: 'q1', contract: '265598', stream: 'smd+265598', extra: { 7308: '0.5' } })
   t.equal(renamed?.['bid'], 'not present in source system')
+})
+
+await t.test('what it writes passes the mapping of its topics', async t => {
+  const simulator = await simulate(t, { faults: [{ name: 'closed', args: { conid: 8314 } }, { name: 'not-subscribed', args: { conid: 272093 } }] })
+  const refused: unknown[] = []
+  const cast = ({ batch }: Chunk): void => {
+    const renamed = connect(batch.topic, names)(batch)
+    checkNames(batch.topic, renamed)
+    for (const field of batch.topic.fields) new Caster(field).cast(renamed.columns[field.name], batch.length, { add: (_, value, fault) => { refused.push([field.name, value, fault]) } })
+  }
+  const running = await stream(t, simulator, { instruments: ['AAPL', 'IBM', 'MSFT'] }, { take: cast })
+  simulator.fault('close-1011')
+  await until(() => running.gaps.filter(({ state }) => state === 'filled').length === 3, 'rows of all three topics')
+  await running.stop()
+  t.ok(running.bars.length > 0)
+  t.strictSame(refused, [])
 })
 
 const harmless = ['garbage', 'empty-object', 'empty-update', 'error-frame', 'unknown-topic', 'huge-frame']

@@ -149,10 +149,11 @@ await t.test('too-many-requests: no request is made for the time of the penalty,
   sameAsSent(t, simulator, running)
 })
 
-await t.test('slow-rest: answers that are late interrupt nothing', async t => {
+await t.test('slow-rest, accounts-lost: the stream does not hang on HTTP', async t => {
   const simulator = await simulate(t)
   const running = await stream(t, simulator)
   simulator.fault('slow-rest', { ms: 500 })
+  simulator.fault('accounts-lost')
   await running.more(40)
   t.strictSame(running.gaps, [])
   await running.stop()
