@@ -11,6 +11,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlatformError } from '../errors.ts'
 import type { ClickHouse } from './client.ts'
+import { tokenize } from './server/tokens.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
 
 export interface Model {
@@ -45,7 +46,7 @@ export async function readModels (folder: string): Promise<Model[]> {
 }
 
 export function parseModel (file: string, name: string, sql: string): Model {
-  const invalid = (message: string, line: number, remedy: string): PlatformError => new PlatformError('CONFIG_INVALID', message, { where: `${file}:${line}`, remedy })
+  const invalid: Invalid = (message, line, remedy) => new PlatformError('CONFIG_INVALID', message, { where: `${file}:${line}`, remedy })
   if (!namePattern.test(name)) throw invalid(`${name} is no name for a view`, 1, 'Use small letters, digits and underscores.')
   const description: string[] = []
   let tables: string[] = []
@@ -57,11 +58,24 @@ export function parseModel (file: string, name: string, sql: string): Model {
     else tables = (named[1] as string).split(',').map(table => table.trim()).filter(table => table !== '')
   }
   if (tables.length === 0) throw invalid('the model does not say what it reads', 1, 'Begin the file with a line such as `-- table: quotes`.')
-  const first = sql.split('\n').findIndex(line => !line.startsWith('--') && line.trim() !== '')
-  if (first < 0 || !/^\s*(select|with)\b/i.test(sql.split('\n')[first] as string)) {
-    throw invalid('the model is not a SELECT', Math.max(1, first + 1), 'Write one SELECT after the comment; the platform makes the view.')
+  return { name, file, description: description.join(' '), tables, sql: oneSelect(sql, invalid) }
+}
+
+type Invalid = (message: string, line: number, remedy: string) => PlatformError
+
+/** The text without the semicolon that may end it. Throws where it is anything but one SELECT. */
+function oneSelect (sql: string, invalid: Invalid): string {
+  const lineAt = (at: number): number => sql.slice(0, at).split('\n').length
+  let end: number | undefined
+  let first = true
+  for (const { text, start } of tokenize(sql)) {
+    if (first && text !== 'SELECT' && text !== 'WITH') throw invalid('the model is not a SELECT', lineAt(start), 'Write one SELECT after the comment; the platform makes the view.')
+    if (end !== undefined) throw invalid('the model is more than one statement', lineAt(start), 'Write one SELECT a file.')
+    if (text === ';') end = start
+    first = false
   }
-  return { name, file, description: description.join(' '), tables, sql }
+  if (first) throw invalid('the model is not a SELECT', 1, 'Write one SELECT after the comment; the platform makes the view.')
+  return sql.slice(0, end)
 }
 
 /** Makes the views whose tables exist; returns their names. Throws CONFIG_INVALID with file and line where the engine refuses one. */
@@ -73,10 +87,11 @@ export async function applyModels (client: ClickHouse, models: readonly Model[],
     const tables = model.tables.map(table => target.tables?.[table] ?? table)
     if (target.of !== undefined && !tables.includes(target.of)) continue
     if (!tables.every(table => existing.has(table))) continue
+    const statement = viewStatement(model, target)
     try {
-      await client.command(viewStatement(model, target))
+      await client.command(statement)
     } catch (error) {
-      throw refused(model, error)
+      throw refused(model, statement, error)
     }
     applied.push(model.name)
   }
@@ -84,26 +99,28 @@ export async function applyModels (client: ClickHouse, models: readonly Model[],
 }
 
 /**
- * The view, with the model's text as it stands from the second line on, so that the engine's line numbers are those of
- * the file plus one. The names that the model uses are bound to tables of its database, whatever a reader's default is.
+ * The view, with the model's text as it stands from the second line on, so that places in it can be told. The names that the model uses are bound to tables of its database, whatever a reader's default is.
  */
 export function viewStatement (model: Model, { database, tables }: ModelTarget): string {
   const bound = model.tables.map(name => `${quoteName(name)} AS (SELECT * FROM ${quoteTable({ database, table: tables?.[name] ?? name })})`)
   return `CREATE OR REPLACE VIEW ${quoteTable({ database, table: model.name })} AS WITH ${bound.join(', ')} SELECT * FROM (\n${model.sql.trimEnd()}\n) COMMENT ${quoteText(model.description)}`
 }
 
-function refused (model: Model, error: unknown): unknown {
+function refused (model: Model, statement: string, error: unknown): unknown {
   if (!(error instanceof PlatformError) || error.retryable) return error
   return new PlatformError('CONFIG_INVALID', `the model ${model.name} is refused: ${error.message.slice(0, 500)}`, {
-    where: `${model.file}:${faultyLine(model.sql, error.message)}`, remedy: 'Correct the SELECT.', cause: error
+    where: `${model.file}:${faultyLine(model.sql, statement, error.message)}`, remedy: 'Correct the SELECT.', cause: error
   })
 }
 
-/** Syntax errors carry a line; an unknown name is looked up; anything else is about the SELECT as a whole. */
-function faultyLine (sql: string, message: string): number {
-  const given = /\(line (\d+), col \d+\)/.exec(message)
-  if (given !== null) return Math.max(1, Number(given[1]) - 1)
+/** A syntax error carries a position in the statement; an unknown name is looked up; anything else is about the SELECT as a whole. */
+function faultyLine (sql: string, statement: string, message: string): number {
+  const position = /failed at position (\d+)/.exec(message)?.[1]
   const lines = sql.split('\n')
+  if (position !== undefined) {
+    const before = Buffer.from(statement).subarray(0, Number(position) - 1).toString()
+    return Math.min(Math.max(1, before.split('\n').length - 1), lines.length)
+  }
   const name = /[`'"]([\w.]+)[`'"]/.exec(message)?.[1]
   const first = lines.findIndex(line => !line.startsWith('--'))
   const at = name === undefined ? -1 : lines.findIndex((line, i) => i >= first && line.includes(name))

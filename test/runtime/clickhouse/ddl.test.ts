@@ -184,4 +184,6 @@ await t.test('a model that is not one says what to write', async t => {
   refused('x', 'SELECT 1', 'm/x.sql:1', /does not say what it reads/)
   refused('x', '-- table: quotes\n\nDROP TABLE quotes', 'm/x.sql:3', /not a SELECT/)
   refused('x', '-- table: quotes\n', 'm/x.sql:1', /not a SELECT/)
+  refused('x', '-- table: quotes\nSELECT \';\' -- ;\nFROM quotes;\n\nDROP TABLE quotes', 'm/x.sql:5', /more than one statement/)
+  t.equal(parseModel('m/x.sql', 'x', '-- table: quotes\nSELECT \';\' FROM quotes;\n-- end').sql, '-- table: quotes\nSELECT \';\' FROM quotes')
 })
