@@ -142,10 +142,16 @@ class Embedded implements EmbeddedClickHouse {
     // Nothing of this process's environment: SQL can read it. The engine's calls each take a thread of the pool.
     const child = fork(entry, { env: { UV_THREADPOOL_SIZE: '32' }, execArgv: [], serialization: 'json', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     this.#child = child
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { this.#options.log.warn({ text: text.toString().slice(0, 2000) }, 'The ClickHouse engine says') })
+    let spoken = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (text: Buffer) => {
+        spoken = (spoken + text.toString()).slice(-2000)
+        this.#options.log.warn({ text: text.toString().slice(0, 2000) }, 'The ClickHouse engine says')
+      })
+    }
     const exited = new Promise<Report>(resolve => {
       child.once('error', error => { resolve({ type: 'failed', reason: 'other', message: error.message }) })
-      child.once('exit', (code, signal) => { resolve({ type: 'failed', reason: 'other', message: `the process ended (${signal ?? `exit code ${code}`})` }) })
+      child.once('close', (code, signal) => { resolve({ type: 'failed', reason: 'other', message: `the process ended (${signal ?? `exit code ${code}`})` }) })
     })
     const said = new Promise<Report>(resolve => { child.once('message', message => { resolve(message as Report) }) })
     const timer = setTimeout(() => { child.kill('SIGKILL') }, startMs)
@@ -154,7 +160,11 @@ class Embedded implements EmbeddedClickHouse {
     clearTimeout(timer)
     if (report.type === 'failed' && child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
+    }
+    if (report.type === 'failed') {
       await exited
+      // Why a folder cannot be opened the engine says only there.
+      return { child, report: { ...report, reason: /Cannot lock file/.test(spoken) ? 'in-use' : report.reason, message: `${report.message} ${spoken}`.trim() } }
     }
     return { child, report }
   }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import { createBrotliCompress, createDeflate, createGzip, createZstdCompress, constants } from 'node:zlib'
-import { ClientGone } from './body.ts'
 import type { Finished } from './engine.ts'
 import { render, statusOf } from './errors.ts'
 import type { QueryError } from './errors.ts'
@@ -15,6 +14,8 @@ const encoders: ReadonlyArray<readonly [string, () => Transform]> = [
 ]
 /** A client that takes nothing for this long has gone. */
 const stalledMs = 60_000
+/** The first part of a result waits for the rest, for until it is sent a failure can still have its own status. */
+const heldBytesMax = 1024 * 1024
 
 export interface AnswerOptions {
   readonly version: string
@@ -34,16 +35,14 @@ export class Answer {
   readonly #tag = randomBytes(8).toString('hex')
   readonly #encoding: readonly [string, () => Transform] | undefined
   #encoder: Transform | undefined
+  #held: Uint8Array[] = []
+  #heldBytes = 0
 
   constructor (request: IncomingMessage, response: ServerResponse, options: AnswerOptions) {
     this.#response = response
     this.#options = options
     const accepted = String(request.headers['accept-encoding'] ?? '').toLowerCase().split(',').map(part => part.split(';')[0]?.trim())
     this.#encoding = options.compress === true ? encoders.find(([name]) => accepted.includes(name)) : undefined
-  }
-
-  get begun (): boolean {
-    return this.#response.headersSent
   }
 
   /** Whether the client hung up before it had everything. */
@@ -55,12 +54,48 @@ export class Answer {
     this.#response.once('close', () => { if (!this.#response.writableFinished) listener() })
   }
 
-  begin (format: string, finished?: Finished, writtenRows = 0): void {
+  /** Resolves when there is room for more, or nobody left to take it. */
+  async write (piece: Uint8Array, format: string): Promise<void> {
+    if (!this.#response.headersSent) {
+      this.#held.push(piece)
+      this.#heldBytes += piece.length
+      if (this.#heldBytes < heldBytesMax) return
+      this.#begin(format)
+      await this.#send(Buffer.concat(this.#held))
+      this.#held = []
+      return
+    }
+    await this.#send(piece)
+  }
+
+  /** The last piece, and how it went. */
+  end (format: string, finished: Finished, piece: Uint8Array | undefined, writtenRows = 0): void {
+    if (!this.#response.headersSent) {
+      this.#response.setHeader('X-ClickHouse-Summary', summary(finished, writtenRows))
+      this.#begin(format)
+    }
+    const target = this.#encoder ?? this.#response
+    for (const held of this.#held) target.write(held)
+    if (piece === undefined || piece.length === 0) target.end()
+    else target.end(piece)
+  }
+
+  fail (error: QueryError, { status = statusOf(error), headers = {} }: { status?: number, headers?: Record<string, string> } = {}): void {
+    const text = render(error, this.#options.version)
+    if (this.#response.headersSent) {
+      this.#cut(text)
+      return
+    }
+    this.#headers()
+    this.#response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=UTF-8', 'X-ClickHouse-Exception-Code': String(error.code) })
+    this.#response.end(text)
+  }
+
+  #begin (format: string): void {
     this.#headers()
     this.#response.setHeader('Content-Type', contentType(format))
     this.#response.setHeader('X-ClickHouse-Format', format)
     this.#response.setHeader('X-ClickHouse-Exception-Tag', this.#tag)
-    if (finished !== undefined) this.#response.setHeader('X-ClickHouse-Summary', summary(finished, writtenRows))
     if (this.#encoding !== undefined) {
       this.#response.setHeader('Content-Encoding', this.#encoding[0])
       this.#encoder = this.#encoding[1]()
@@ -69,28 +104,9 @@ export class Answer {
     this.#response.writeHead(200)
   }
 
-  /** Resolves when there is room for more; rejects when the client has gone. */
-  async write (piece: Uint8Array): Promise<void> {
+  async #send (piece: Uint8Array): Promise<void> {
     const target = this.#encoder ?? this.#response
-    if (this.#response.destroyed) throw new ClientGone()
-    if (!target.write(piece)) await this.#drained(target)
-  }
-
-  end (piece?: Uint8Array): void {
-    const target = this.#encoder ?? this.#response
-    if (piece === undefined || piece.length === 0) target.end()
-    else target.end(piece)
-  }
-
-  fail (error: QueryError, { status = statusOf(error), headers = {} }: { status?: number, headers?: Record<string, string> } = {}): void {
-    const text = render(error, this.#options.version)
-    if (this.begun) {
-      this.#cut(text)
-      return
-    }
-    this.#headers()
-    this.#response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=UTF-8', 'X-ClickHouse-Exception-Code': String(error.code) })
-    this.#response.end(text)
+    if (!this.#response.destroyed && !target.write(piece)) await this.#drained(target)
   }
 
   #cut (text: string): void {
@@ -108,18 +124,16 @@ export class Answer {
   }
 
   #drained (target: Transform | ServerResponse): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (then: () => void) => {
+    return new Promise(resolve => {
+      const settle = () => {
         clearTimeout(timer)
-        target.off('drain', drained)
-        this.#response.off('close', closed)
-        then()
+        target.off('drain', settle)
+        this.#response.off('close', settle)
+        resolve()
       }
-      const drained = () => { settle(resolve) }
-      const closed = () => { settle(() => { reject(new ClientGone()) }) }
       const timer = setTimeout(() => { this.#response.destroy() }, stalledMs)
-      target.once('drain', drained)
-      this.#response.once('close', closed)
+      target.once('drain', settle)
+      this.#response.once('close', settle)
     })
   }
 }

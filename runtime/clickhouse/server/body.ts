@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
 
 const decoders: Record<string, () => Duplex> = {
   gzip: () => createGunzip(),
@@ -40,7 +40,7 @@ export class Body {
     if (done === true) return undefined
     this.#bytes += value.length
     if (this.#bytes > this.#bytesMax) {
-      throw new QueryError(172, 'QUERY_IS_TOO_LARGE', `The body is larger than ${this.#bytesMax} bytes once decompressed: send it in several requests`)
+      throw fault('QUERY_IS_TOO_LARGE', `The body is larger than ${this.#bytesMax} bytes once decompressed: send it in several requests`)
     }
     return value
   }
@@ -68,7 +68,7 @@ export class Body {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? ''
       if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE') throw new ClientGone()
-      throw new QueryError(271, 'CANNOT_DECOMPRESS', `Cannot decompress the body: ${error instanceof Error ? error.message : String(error)}`)
+      throw fault('CANNOT_DECOMPRESS', `Cannot decompress the body: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 }
@@ -81,7 +81,7 @@ export class ClientGone extends Error {
 function decoded (request: IncomingMessage, encoding: string): Readable {
   if (encoding === 'identity' || encoding === '' || engineEncodings.has(encoding)) return request
   const decoder = decoders[encoding]?.()
-  if (decoder === undefined) throw new QueryError(48, 'NOT_IMPLEMENTED', `Unknown Content-Encoding '${encoding}': use gzip, zstd, br, deflate or lz4`)
+  if (decoder === undefined) throw fault('NOT_IMPLEMENTED', `Unknown Content-Encoding '${encoding}': use gzip, zstd, br, deflate or lz4`)
   request.on('error', error => decoder.destroy(error))
   request.on('close', () => { if (!request.complete) decoder.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })) })
   return request.pipe(decoder)

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fromEngine, QueryError } from './errors.ts'
+import { fault, fromEngine } from './errors.ts'
 
 /** What a finished query reports. */
 export interface Finished {
@@ -72,7 +72,7 @@ export class Engine {
     const release = () => { native.CloseConnection(handle) }
     return {
       async run (sql, format) {
-        if (running || closed) throw new QueryError(373, 'SESSION_IS_LOCKED', 'The connection is in use')
+        if (running || closed) throw fault('SESSION_IS_LOCKED', 'The connection is in use')
         running = true
         try {
           return await native.QueryAsyncConnection(handle, sql, format)

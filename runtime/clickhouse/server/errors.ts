@@ -16,16 +16,43 @@ export class QueryError extends Error {
   }
 }
 
+/** The errors that do not come from the engine, under ClickHouse's own numbers and names. */
+const codes = {
+  AUTHENTICATION_FAILED: 516,
+  BAD_ARGUMENTS: 36,
+  CANNOT_DECOMPRESS: 271,
+  INTO_OUTFILE_NOT_ALLOWED: 358,
+  INVALID_SESSION_TIMEOUT: 374,
+  NOT_ENOUGH_SPACE: 243,
+  NOT_IMPLEMENTED: 48,
+  QUERY_IS_TOO_LARGE: 229,
+  QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING: 216,
+  READONLY: 164,
+  SESSION_IS_LOCKED: 373,
+  SESSION_NOT_FOUND: 372,
+  SYNTAX_ERROR: 62,
+  TOO_MANY_SIMULTANEOUS_QUERIES: 202,
+  UNKNOWN_QUERY_PARAMETER: 456,
+  UNKNOWN_SETTING: 115,
+  UNKNOWN_TYPE_OF_QUERY: 78
+} as const
+
+export function fault (type: keyof typeof codes, message: string): QueryError {
+  return new QueryError(codes[type], type, message)
+}
+
+/** ClickHouse's table of HTTP statuses, and 503 for too many queries, so that clients wait and try again. All else is 500. */
 const statuses = new Map<number, number>([
   [194, 401], // REQUIRED_PASSWORD
   ...[192, 193, 497, 512, 516].map(code => [code, 403] as const), // users, passwords, access
   // Arguments, parse errors, types and columns that do not fit.
-  ...[6, 8, 15, 25, 26, 27, 36, 38, 41, 44, 53, 62, 72, 117, 138, 167, 168, 321, 376, 427, 441, 675, 676].map(code => [code, 400] as const),
-  // Unknown functions, identifiers, types, engines, tables, formats, databases, settings, statements, roles.
-  ...[46, 47, 50, 56, 60, 63, 73, 81, 115, 116, 336, 511].map(code => [code, 404] as const),
+  ...[6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441, 675, 676].map(code => [code, 400] as const),
+  // Unknown functions, identifiers, types, engines, tables, formats, statements, databases, settings, directions, roles.
+  ...[46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511].map(code => [code, 404] as const),
   [159, 408], // TIMEOUT_EXCEEDED
   [381, 411], // HTTP_LENGTH_REQUIRED
-  [172, 413], // QUERY_IS_TOO_LARGE
+  [229, 413], // QUERY_IS_TOO_LARGE
+  [779, 415], // UNSUPPORTED_MEDIA_TYPE
   [48, 501], // NOT_IMPLEMENTED
   ...[76, 202, 209, 439].map(code => [code, 503] as const) // files, too many queries, timeouts of sockets, threads
 ])

@@ -1,4 +1,5 @@
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
+import type { QueryError } from './errors.ts'
 
 /** Lets a bounded number of queries run; a bounded number waits, a bounded time, and all others are turned away. */
 export class Gate {
@@ -49,6 +50,6 @@ export class Gate {
   }
 
   #full (): QueryError {
-    return new QueryError(202, 'TOO_MANY_SIMULTANEOUS_QUERIES', `Too many simultaneous queries. Maximum: ${this.#runningMax}`)
+    return fault('TOO_MANY_SIMULTANEOUS_QUERIES', `Too many simultaneous queries. Maximum: ${this.#runningMax}`)
   }
 }

@@ -1,5 +1,6 @@
 import type { Body } from './body.ts'
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
+import type { QueryError } from './errors.ts'
 import type { Source } from './source.ts'
 import { quote } from './sql.ts'
 import type { Spool, SpoolFile } from './spool.ts'
@@ -30,7 +31,7 @@ export async function spoolBody ({ inlineData }: Source, body: Body, spool: Spoo
 }
 
 function noSpace (): QueryError {
-  return new QueryError(243, 'NOT_ENOUGH_SPACE', 'There is no space left for the body of the INSERT: send fewer rows a request, or make room')
+  return fault('NOT_ENOUGH_SPACE', 'There is no space left for the body of the INSERT: send fewer rows a request, or make room')
 }
 
 /** The statement with the file in the place of its data. */
@@ -41,7 +42,7 @@ export function insertSql ({ statement, text }: Source, file: string, packed: st
   const { input } = data
   if (input !== undefined) {
     // The engine reads input() from the query's own text only; file() has the same columns.
-    if (packed !== undefined) throw new QueryError(48, 'NOT_IMPLEMENTED', `Content-Encoding '${packed}' is not supported with input(): use gzip, zstd, br or deflate`)
+    if (packed !== undefined) throw fault('NOT_IMPLEMENTED', `Content-Encoding '${packed}' is not supported with input(): use gzip, zstd, br or deflate`)
     const call = `file(${quote(file)}, ${quote(format.name)}, ${slice(input.args, input.end)}`
     return `${slice(0, input.start)}${call}${slice(input.end, format.start)}`
   }

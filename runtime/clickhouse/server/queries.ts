@@ -3,16 +3,15 @@ import { basename } from 'node:path'
 import { Answer } from './answer.ts'
 import { Body, ClientGone } from './body.ts'
 import type { Connection, Engine, Finished } from './engine.ts'
-import { fromEngine, QueryError } from './errors.ts'
+import { fault, fromEngine, QueryError } from './errors.ts'
 import { Gate } from './gate.ts'
 import { insertSql, spoolBody } from './insert.ts'
+import { readPipe } from './pipe.ts'
 import { parseRequest } from './request.ts'
-import type { QueryRequest } from './request.ts'
-import { dress } from './scope.ts'
+import { dress, dressSession } from './scope.ts'
 import { Sessions } from './sessions.ts'
 import { readSource } from './source.ts'
 import type { Source } from './source.ts'
-import { endPipe, readPipe } from './spool.ts'
 import type { Spool } from './spool.ts'
 import { quote } from './sql.ts'
 
@@ -81,7 +80,7 @@ export class Queries {
   async #run (source: Source, body: Body, answer: Answer): Promise<void> {
     const { request, statement } = source
     if (this.#running.has(request.queryId)) {
-      throw new QueryError(216, 'QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING', `Query with id = ${request.queryId} is already running`)
+      throw fault('QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING', `Query with id = ${request.queryId} is already running`)
     }
     this.#running.add(request.queryId)
     try {
@@ -99,8 +98,7 @@ export class Queries {
     try {
       const sql = insertSql(source, basename(file.path), body.packed)
       const finished = await this.#connected(source, this.#writes, answer, connection => connection.run(sql, 'Null'))
-      answer.begin('TabSeparated', finished, finished.rowsRead)
-      answer.end()
+      answer.end('TabSeparated', finished, undefined, finished.rowsRead)
     } finally {
       await file.remove()
     }
@@ -110,8 +108,7 @@ export class Queries {
     const gate = readVerbs.has(source.statement.verb) ? this.#reads : this.#writes
     const format = source.statement.format?.name ?? source.request.format
     const finished = await this.#connected(source, gate, answer, connection => connection.run(sql, format))
-    answer.begin(format, finished)
-    answer.end(finished.bytes)
+    answer.end(format, finished, finished.bytes)
   }
 
   /**
@@ -125,60 +122,53 @@ export class Queries {
       return
     }
     const format = source.statement.format?.name ?? source.request.format
-    const reader = readPipe(pipe)
     let finished: Finished | undefined
     let failed: unknown
     const done = this.#connected(source, this.#reads, answer, connection => runInto(connection, source, basename(pipe), format))
       .then(result => { finished = result }, (error: unknown) => { failed = error })
-      .finally(() => {
-        endPipe(pipe)
-        // Only now has the engine let go of it: an earlier return would mix two answers.
-        this.#spool.returnPipe(pipe)
-      })
     try {
-      for await (const piece of reader as AsyncIterable<Buffer>) {
-        if (!answer.begun) answer.begin(format, finished)
-        await answer.write(piece)
+      for await (const piece of readPipe(pipe, done)) {
+        // Also of no use any more it is read, or the engine would never come to its end.
+        if (!answer.abandoned) await answer.write(piece, format)
       }
     } finally {
-      reader.destroy()
-      // Also when the client has gone: the query counts as running for as long as the engine is at it.
       await done
+      // Only now has the engine let go of it: an earlier return would mix two answers.
+      this.#spool.returnPipe(pipe)
     }
     if (failed !== undefined) throw failed
-    if (!answer.begun) answer.begin(format, finished)
-    answer.end(finished?.bytes)
+    if (finished !== undefined) answer.end(format, finished, finished.bytes)
   }
 
   /** Work on a connection that has the request's settings, behind the gate. */
   async #connected (source: Source, gate: Gate, answer: Answer, work: (connection: Connection) => Promise<Finished>): Promise<Finished> {
-    const { request, statement } = source
+    const { request } = source
     const leave = await gate.enter()
     let over = false
     if (gate === this.#reads) answer.onAbandoned(() => { if (!over) void this.#abandon(request.queryId, leave) })
     try {
       if (answer.abandoned) throw new ClientGone()
-      return await this.#onConnection(request, statement.verb, work)
+      return await this.#onConnection(source, work)
     } finally {
       over = true
       leave()
     }
   }
 
-  async #onConnection (request: QueryRequest, verb: string, work: (connection: Connection) => Promise<Finished>): Promise<Finished> {
-    const { session } = request
+  async #onConnection (source: Source, work: (connection: Connection) => Promise<Finished>): Promise<Finished> {
+    const { session } = source.request
     if (session === undefined) {
       const connection = this.#engine.connect()
       try {
-        await dress(connection, request, verb)
+        await dress(connection, source.request)
         return await work(connection)
       } finally {
         connection.close()
       }
     }
-    const connection = this.#sessions.take(session.id, session.mustExist)
+    const { connection, leftovers } = this.#sessions.take(session.id, session.mustExist)
     try {
-      const undo = await dress(connection, request, verb)
+      const undo = await dressSession(connection, source, leftovers)
       try {
         return await work(connection)
       } finally {

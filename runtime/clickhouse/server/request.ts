@@ -1,6 +1,6 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
 
 /** One query as it was asked: the URL's keys sorted by what they are for. */
 export interface QueryRequest {
@@ -30,13 +30,13 @@ const ownKeys = new Set([
   'send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'http_zlib_compression_level', 'http_response_buffer_size',
   'http_native_compression_disable_checksumming_on_decompress', 'cancel_http_readonly_queries_on_client_close', 'add_http_cors_header'
 ])
-const identifier = /^[A-Za-z_][A-Za-z0-9_.]*$/
+const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
 const sessionSecondsMax = 3600
 
 export function parseRequest (request: IncomingMessage, url: URL): QueryRequest {
   const keys = url.searchParams
   if (truth(keys.get('compress')) || truth(keys.get('decompress'))) {
-    throw new QueryError(48, 'NOT_IMPLEMENTED', 'compress and decompress (ClickHouse\'s own block format) are not supported here: use enable_http_compression with Accept-Encoding, and Content-Encoding')
+    throw fault('NOT_IMPLEMENTED', 'compress and decompress (ClickHouse\'s own block format) are not supported here: use enable_http_compression with Accept-Encoding, and Content-Encoding')
   }
   const settings = new Map<string, string>()
   const parameters = new Map<string, string>()
@@ -60,7 +60,7 @@ export function parseRequest (request: IncomingMessage, url: URL): QueryRequest 
 }
 
 function checked (name: string): string {
-  if (!identifier.test(name)) throw new QueryError(115, 'UNKNOWN_SETTING', `Unknown setting '${name}'`)
+  if (!identifier.test(name)) throw fault('UNKNOWN_SETTING', `Unknown setting '${name}'`)
   return name
 }
 
@@ -72,7 +72,7 @@ function sessionSeconds (value: string | null): number {
   if (value === null) return 60
   const seconds = Number(value)
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > sessionSecondsMax) {
-    throw new QueryError(374, 'INVALID_SESSION_TIMEOUT', `Session timeout '${value}' is not a whole number of seconds up to ${sessionSecondsMax}`)
+    throw fault('INVALID_SESSION_TIMEOUT', `Session timeout '${value}' is not a whole number of seconds up to ${sessionSecondsMax}`)
   }
   return seconds
 }
@@ -93,7 +93,7 @@ export function authenticate (request: IncomingMessage, url: URL, allowed: Crede
   const given = credentials(request, url)
   const right = same(given?.user ?? 'default', allowed.user) && same(given?.password ?? '', allowed.password)
   if (!right) {
-    throw new QueryError(516, 'AUTHENTICATION_FAILED', `${given?.user ?? 'default'}: Authentication failed: password is incorrect, or there is no user with such name`)
+    throw fault('AUTHENTICATION_FAILED', `${given?.user ?? 'default'}: Authentication failed: password is incorrect, or there is no user with such name`)
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Connection } from './engine.ts'
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
+import type { QueryError } from './errors.ts'
 import type { QueryRequest } from './request.ts'
+import type { Source } from './source.ts'
 import { quote } from './sql.ts'
 
 const readingVerbs = new Set(['SELECT', 'WITH', '(', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXISTS', 'EXPLAIN', 'SET', 'USE'])
@@ -8,35 +10,61 @@ const readingVerbs = new Set(['SELECT', 'WITH', '(', 'FROM', 'SHOW', 'DESCRIBE',
 const settingVerbs = new Set(['SET', 'USE'])
 
 /**
- * Puts the request's database, settings and parameters on a connection. On a fresh one they end with it;
- * on a session's they are taken back by the returned function, for a server keeps them out of the session too.
+ * Puts the request's database, settings and parameters on a connection that ends with the request.
+ * GET, and a request that sets `readonly`, get a connection that can change nothing.
  */
-export async function dress (connection: Connection, request: QueryRequest, verb: string): Promise<() => Promise<void>> {
-  const settings = new Map([['log_comment', request.queryId], ...request.settings])
-  const locked = request.readonly || Number(settings.get('readonly') ?? 0) > 0
-  let undo = async () => {}
-  if (request.session !== undefined) {
-    // SET readonly could never be taken back: in a session the kind of statement decides.
-    if (locked && !readingVerbs.has(verb)) throw readonlyError()
-    settings.delete('readonly')
-    if (!settingVerbs.has(verb)) undo = await remember(connection, [...settings.keys()])
-  } else if (locked) {
-    // Last of all, for nothing can be set behind it.
-    const level = settings.get('readonly') ?? '2'
-    settings.delete('readonly')
-    settings.set('readonly', level)
-  }
+export async function dress (connection: Connection, request: QueryRequest): Promise<void> {
+  const settings = settingsOf(request)
+  if (request.readonly && !settings.has('readonly')) settings.set('readonly', '2')
+  // Last of all, for nothing can be set behind it.
+  const level = settings.get('readonly')
+  settings.delete('readonly')
+  if (level !== undefined) settings.set('readonly', level)
+  await assign(connection, request, settings)
+}
+
+/**
+ * The same on a session's connection, which outlives the request: resolves with the function that takes it all back,
+ * for a server keeps a request's own settings out of the session.
+ */
+export async function dressSession (connection: Connection, { request, statement, text }: Source, leftovers: Set<string>): Promise<() => Promise<void>> {
+  const settings = settingsOf(request)
+  // SET readonly could never be taken back, so the kind of statement decides.
+  if ((request.readonly || Number(settings.get('readonly') ?? 0) > 0) && !readingVerbs.has(statement.verb)) throw readonlyError()
+  settings.delete('readonly')
+  refuseLeftovers(text.toString('utf8', 0, statement.end), request, leftovers)
+  const undo = settingVerbs.has(statement.verb) ? async () => {} : await remember(connection, [...settings.keys()])
+  await assign(connection, request, settings)
+  return undo
+}
+
+/** The query's id travels as its comment, the one thing by which the engine's list of queries can be searched. */
+function settingsOf (request: QueryRequest): Map<string, string> {
+  return new Map([['log_comment', request.queryId], ...request.settings])
+}
+
+async function assign (connection: Connection, request: QueryRequest, settings: ReadonlyMap<string, string>): Promise<void> {
   if (request.database !== undefined) await connection.run(`USE ${quoteDatabase(request.database)}`, 'Null')
   const assignments = [
     ...[...request.parameters].map(([name, value]) => `param_${name} = ${quote(value)}`),
     ...[...settings].map(([name, value]) => `${name} = ${quote(value)}`)
   ]
   await connection.run(`SET ${assignments.join(', ')}`, 'Null')
-  return undo
 }
 
-export function readonlyError (): QueryError {
-  return new QueryError(164, 'READONLY', 'Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries')
+/** A parameter of a former request would silently fill a place that this one left open. */
+function refuseLeftovers (sql: string, { parameters }: QueryRequest, leftovers: Set<string>): void {
+  for (const name of leftovers) {
+    if (sql.includes(`param_${name}`)) leftovers.delete(name) // SET param_… makes it the session's own.
+    else if (!parameters.has(name) && new RegExp(`\\{\\s*${name}\\s*:`).test(sql)) {
+      throw fault('UNKNOWN_QUERY_PARAMETER', `Substitution \`${name}\` is not set`)
+    }
+  }
+  for (const name of parameters.keys()) leftovers.add(name)
+}
+
+function readonlyError (): QueryError {
+  return fault('READONLY', 'Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries')
 }
 
 async function remember (connection: Connection, names: readonly string[]): Promise<() => Promise<void>> {

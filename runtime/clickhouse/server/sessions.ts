@@ -1,8 +1,10 @@
 import type { Connection, Engine } from './engine.ts'
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
 
 interface Session {
   readonly connection: Connection
+  /** Parameters that former requests left on the connection, where nothing can remove them. */
+  readonly leftovers: Set<string>
   busy: boolean
   expiry: NodeJS.Timeout | undefined
 }
@@ -19,18 +21,18 @@ export class Sessions {
   }
 
   /** The session's connection, to be given back with `release`. */
-  take (id: string, mustExist: boolean): Connection {
+  take (id: string, mustExist: boolean): Pick<Session, 'connection' | 'leftovers'> {
     let session = this.#sessions.get(id)
     if (session === undefined) {
-      if (mustExist) throw new QueryError(372, 'SESSION_NOT_FOUND', `Session ${id} not found`)
-      if (this.#sessions.size >= sessionsMax) throw new QueryError(202, 'TOO_MANY_SIMULTANEOUS_QUERIES', `Too many sessions. Maximum: ${sessionsMax}`)
-      session = { connection: this.#engine.connect(), busy: false, expiry: undefined }
+      if (mustExist) throw fault('SESSION_NOT_FOUND', `Session ${id} not found`)
+      if (this.#sessions.size >= sessionsMax) throw fault('TOO_MANY_SIMULTANEOUS_QUERIES', `Too many sessions. Maximum: ${sessionsMax}`)
+      session = { connection: this.#engine.connect(), leftovers: new Set(), busy: false, expiry: undefined }
       this.#sessions.set(id, session)
     }
-    if (session.busy) throw new QueryError(373, 'SESSION_IS_LOCKED', `Session ${id} is locked by a concurrent client`)
+    if (session.busy) throw fault('SESSION_IS_LOCKED', `Session ${id} is locked by a concurrent client`)
     session.busy = true
     clearTimeout(session.expiry)
-    return session.connection
+    return session
   }
 
   release (id: string, timeoutSeconds: number): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Body } from './body.ts'
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
 import type { QueryRequest } from './request.ts'
 import { analyse } from './statement.ts'
 import type { Statement } from './statement.ts'
@@ -35,7 +35,7 @@ export async function readSource (asked: QueryRequest, message: IncomingMessage,
     body.giveBack(head)
   }
   const { head: rest, whole } = await body.head(textBytesMax)
-  if (!whole) throw new QueryError(172, 'QUERY_IS_TOO_LARGE', `The query is larger than ${textBytesMax} bytes`)
+  if (!whole) throw fault('QUERY_IS_TOO_LARGE', `The query is larger than ${textBytesMax} bytes`)
   if (rest.length > 0) refusePacked(body)
   const text = start.length === 0 ? rest : rest.length === 0 ? start : Buffer.concat([start, Buffer.from('\n'), rest])
   const statement = analyse(text.toString('latin1'))
@@ -51,24 +51,24 @@ function startsInsert (head: Buffer): boolean {
 }
 
 function refusePacked (body: Body): void {
-  if (body.packed !== undefined) throw new QueryError(48, 'NOT_IMPLEMENTED', `Content-Encoding '${body.packed}' is for the data of an INSERT whose query is in the URL; for queries use gzip, zstd, br or deflate`)
+  if (body.packed !== undefined) throw fault('NOT_IMPLEMENTED', `Content-Encoding '${body.packed}' is for the data of an INSERT whose query is in the URL; for queries use gzip, zstd, br or deflate`)
 }
 
 /** A form carries the query and its parameters as fields, for they may be too long for a URL. */
 async function readForm (asked: QueryRequest, type: string, body: Body): Promise<Source> {
   refusePacked(body)
   const { head, whole } = await body.head(textBytesMax)
-  if (!whole) throw new QueryError(172, 'QUERY_IS_TOO_LARGE', `The form is larger than ${textBytesMax} bytes`)
+  if (!whole) throw fault('QUERY_IS_TOO_LARGE', `The form is larger than ${textBytesMax} bytes`)
   let form: FormData
   try {
     form = await new Response(head, { headers: { 'content-type': type } }).formData()
   } catch (error) {
-    throw new QueryError(36, 'BAD_ARGUMENTS', `Cannot read the form: ${error instanceof Error ? error.message : String(error)}`)
+    throw fault('BAD_ARGUMENTS', `Cannot read the form: ${error instanceof Error ? error.message : String(error)}`)
   }
   const parameters = new Map(asked.parameters)
   let query = asked.query
   for (const [name, value] of form) {
-    if (typeof value !== 'string') throw new QueryError(48, 'NOT_IMPLEMENTED', 'External tables in a form are not supported: insert the rows into a temporary table of a session')
+    if (typeof value !== 'string') throw fault('NOT_IMPLEMENTED', 'External tables in a form are not supported: insert the rows into a temporary table of a session')
     if (name === 'query') query += value
     else if (/^param_[A-Za-z_]\w*$/.test(name)) parameters.set(name.slice(6), value)
   }

@@ -7,10 +7,9 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, constants, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { mkdir, open, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { Socket } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -114,20 +113,6 @@ class DiskFile implements SpoolFile {
   async remove (): Promise<void> {
     await this.finish()
     unlinkSync(this.path)
-  }
-}
-
-/** The reading end of a pipe. Its writer is the engine, which opens it later, so opening must not wait for it. */
-export function readPipe (path: string): Socket {
-  return new Socket({ fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), readable: true, writable: false })
-}
-
-/** Ends what `readPipe` reads, also when the engine never opened the pipe: a writer that comes and goes leaves an end of file. */
-export function endPipe (path: string): void {
-  try {
-    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK))
-  } catch {
-    // Nobody reads any more: the end has been seen.
   }
 }
 

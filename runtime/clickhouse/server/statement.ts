@@ -1,4 +1,5 @@
-import { QueryError } from './errors.ts'
+import { fault } from './errors.ts'
+import type { QueryError } from './errors.ts'
 import { tokenize } from './tokens.ts'
 import type { Token } from './tokens.ts'
 
@@ -20,14 +21,17 @@ export interface Statement {
 export function analyse (text: string): Statement {
   const tokens: Token[] = []
   const stream = tokenize(text)
-  let skipped = false
+  let insert = false
   for (const token of stream) {
     tokens.push(token)
-    if (tokens.length === 1 && token.text === 'INSERT') skipped = true
-    if (skipped && token.depth === 0 && dataBegins(tokens)) return insertOf(text, tokens)
+    if (tokens.length === 1) insert = token.text === 'INSERT'
+    if (insert && token.depth === 0 && dataBegins(tokens)) {
+      if (tokens.at(-2)?.text !== 'FORMAT') refuseBehindValues(text, stream)
+      return insertOf(text, tokens)
+    }
   }
   const first = tokens[0]
-  if (first === undefined || first.text === ';') throw new QueryError(62, 'SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query). Empty query')
+  if (first === undefined || first.text === ';') throw fault('SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query). Empty query')
   const end = refuseSeveral(text, tokens)
   refuseFiles(first.text, tokens)
   const format = formatOf(text, end)
@@ -39,7 +43,7 @@ function dataBegins (tokens: readonly Token[]): boolean {
   const last = tokens.at(-1)
   const before = tokens.at(-2)
   if (last?.kind !== 'word' || tokens.length < 4 || before === undefined) return false
-  if (last.text === 'VALUES') return nameEnds(tokens, tokens.length - 1) && !selects(tokens)
+  if (last.text === 'VALUES' && before.text !== 'FORMAT') return nameEnds(tokens, tokens.length - 1) && !selects(tokens)
   return before.text === 'FORMAT' && before.depth === 0 && nameEnds(tokens, tokens.length - 2) && (!selects(tokens) || inputOf(tokens) !== undefined)
 }
 
@@ -57,7 +61,7 @@ function insertOf (text: string, tokens: readonly Token[]): Statement {
   refuseFiles('INSERT', tokens)
   const last = tokens.at(-1)
   if (last === undefined) throw new Error('an INSERT without tokens')
-  const values = last.text === 'VALUES'
+  const values = tokens.at(-2)?.text !== 'FORMAT'
   const start = values ? last.start : tokens.at(-2)?.start ?? last.start
   const settings = tokens.find(({ kind, text, depth }) => kind === 'word' && text === 'SETTINGS' && depth === 0)
   const input = inputOf(tokens)
@@ -89,14 +93,29 @@ function inputOf (tokens: readonly Token[]): { start: number, args: number, end:
 
 /** The tokens of the one statement. A server runs one a request; the engine would run them all. */
 function refuseSeveral (text: string, tokens: readonly Token[]): readonly Token[] {
-  const semicolon = tokens.findIndex(({ kind, text }) => kind === 'mark' && text === ';')
-  if (semicolon === -1) return tokens
+  const semicolon = tokens.findIndex(isSemicolon)
   const stop = tokens[semicolon]
-  if (stop !== undefined && tokens.slice(semicolon).some(({ text }) => text !== ';')) {
-    const rest = Buffer.from(text.slice(stop.start, stop.start + 200), 'latin1').toString()
-    throw new QueryError(62, 'SYNTAX_ERROR', `Syntax error (Multi-statements are not allowed): failed at position ${stop.start + 1} (end of query): ${rest}`)
-  }
+  if (stop === undefined) return tokens
+  if (!tokens.slice(semicolon).every(isSemicolon)) throw several(text, stop)
   return tokens.slice(0, semicolon)
+}
+
+/** The engine stops reading VALUES at a semicolon and drops what follows without a word. */
+function refuseBehindValues (text: string, rest: Iterable<Token>): void {
+  let stop: Token | undefined
+  for (const token of rest) {
+    if (isSemicolon(token)) stop ??= token
+    else if (stop !== undefined) throw several(text, stop)
+  }
+}
+
+function isSemicolon ({ kind, text }: Token): boolean {
+  return kind === 'mark' && text === ';'
+}
+
+function several (text: string, stop: Token): QueryError {
+  const rest = Buffer.from(text.slice(stop.start, stop.start + 200), 'latin1').toString()
+  return fault('SYNTAX_ERROR', `Syntax error (Multi-statements are not allowed): failed at position ${stop.start + 1} (end of query): ${rest}`)
 }
 
 /** A server has no files of a client; the engine would open its own. */
@@ -105,10 +124,10 @@ function refuseFiles (verb: string, tokens: readonly Token[]): void {
     if (token.kind !== 'word') continue
     const previous = tokens[i - 1]
     if (token.text === 'OUTFILE' && previous?.text === 'INTO' && tokens[i - 2]?.text !== 'INSERT') {
-      throw new QueryError(163, 'INTO_OUTFILE_NOT_ALLOWED', 'INTO OUTFILE is not allowed')
+      throw fault('INTO_OUTFILE_NOT_ALLOWED', 'INTO OUTFILE is not allowed')
     }
     if (token.text === 'INFILE' && previous?.text === 'FROM' && verb === 'INSERT' && token.depth === 0) {
-      throw new QueryError(116, 'UNKNOWN_TYPE_OF_QUERY', 'Query has infile and was sent directly to the server')
+      throw fault('UNKNOWN_TYPE_OF_QUERY', 'Query has infile and was sent directly to the server')
     }
   }
 }
