@@ -67,18 +67,23 @@ export function jsonLines (batch: Batch): string {
   return lines(jsonRows(batch), batch.length)
 }
 
-/** All rows as CSV lines with the columns of `names`; a column that the batch lacks is empty. Null is nothing, the empty text is `""`. */
-export function csvLines (batch: Batch, names: readonly string[]): string {
+/** Makes the CSV text of row `i`, without a line end; a column that the batch lacks is empty. Null is nothing, the empty text is `""`. */
+export function csvRows (batch: Batch, names: readonly string[]): (i: number) => string {
   const pieces = names.map((name, c): Piece => {
     const column = Object.hasOwn(batch.columns, name) ? batch.columns[name] : undefined
     const comma = c === 0 ? '' : ','
     return column === undefined ? () => comma : piecesOf(column, csv, comma)
   })
-  return lines(i => {
+  return i => {
     let line = ''
     for (let c = 0; c < pieces.length; c++) line += (pieces[c] as Piece)(i)
     return line
-  }, batch.length)
+  }
+}
+
+/** All rows as CSV, a line each. */
+export function csvLines (batch: Batch, names: readonly string[]): string {
+  return lines(csvRows(batch, names), batch.length)
 }
 
 /** The first line of a CSV file. */
