@@ -19,6 +19,8 @@ await t.test('a decimal is exact', async t => {
   t.equal(cast(wide, '-12345678901234567890.123456789012345678'), '-12345678901234567890.123456789012345678')
   t.equal(cast(wide, '-0.000000000000000001'), '-0.000000000000000001')
   t.equal(cast(wide, '-18.446744073709551616'), '-18.446744073709551616', 'one beyond 64 bits')
+  t.equal(cast(wide, '18.446744073709551616'), '18.446744073709551616')
+  t.equal(cast(price, '-42.94967296'), '-42.94967296', 'one whose lower half is 0')
   t.equal(cast(wide, '18.446744073709551615'), '18.446744073709551615', '64 bits')
   t.equal(cast(decimal(19, 0), '9999999999999999999'), '9999999999999999999')
   t.same(cast(decimal(19, 0), '10000000000000000000'), { refused: 'does not fit decimal(19, 0)' })

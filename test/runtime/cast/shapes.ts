@@ -52,7 +52,7 @@ export function shapesOf (values: readonly unknown[]): Record<string, Column> {
   const masked = valid.includes(0) ? { valid } : {}
   const shapes: Record<string, Column> = { values: { kind: 'values', values } }
   // Codes in a small dictionary, and in one that has more entries than there are rows.
-  shapes['dictionary'] = { kind: 'dictionary', codes: Uint16Array.from(values, (_, i) => i), values }
+  shapes['dictionary'] = { kind: 'dictionary', codes: Uint16Array.from(values, (_, i) => values.length - 1 - i), values: values.toReversed() }
   shapes['large dictionary'] = { kind: 'dictionary', codes: Uint16Array.from(values, (_, i) => i + 2), values: ['unused', 1, ...values] }
   if (values.every(value => value === null || (typeof value === 'string' && value.isWellFormed()))) {
     shapes['text'] = { ...textColumn(values.map(value => value as string | null ?? '')), ...masked }
