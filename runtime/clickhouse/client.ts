@@ -175,7 +175,7 @@ function connection (client: ClickHouseClient, address: string, inserts: ClickHo
  * The names are in the engine's ErrorCodes.
  */
 const retryableCodes = new Set([
-  3, 33, 74, 75, 76, 107, 159, 164, 202, 203, 209, 210, 236, 241, 242, 243, 252, 285, 290, 319, 394, 425, 439, 733, 735, 745, 999
+  3, 33, 74, 75, 76, 107, 159, 164, 202, 203, 209, 210, 236, 241, 242, 243, 252, 285, 290, 319, 394, 425, 439, 517, 733, 735, 745, 999
 ])
 
 const noSpace = 243
