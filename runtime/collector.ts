@@ -22,6 +22,7 @@ export class Collector {
   readonly #topic: Topic
   readonly #limits: CollectorLimits
   #rows: Row[] = []
+  #marked = false
   #failure: Error | undefined
   #ended = false
   #wake: (() => void) | undefined
@@ -46,6 +47,12 @@ export class Collector {
     return true
   }
 
+  /** `batches` gives a batch soon even where no row waits: it carries rejected rows into their topic. */
+  mark (): void {
+    this.#marked = true
+    this.#wake?.()
+  }
+
   /** No more rows: `batches` gives what is left, then returns. */
   end (): void {
     this.#ended = true
@@ -64,11 +71,15 @@ export class Collector {
     if (signal.aborted) this.end()
     try {
       while (true) {
-        if (this.#rows.length === 0 && !this.#ended) await this.#woken()
+        if (this.#rows.length === 0 && !this.#marked && !this.#ended) await this.#woken()
         // A first row waits a little for company.
         if (this.#rows.length < this.#limits.rows && !this.#ended) await this.#woken(this.#limits.ms)
-        if (this.#rows.length > 0) yield fromRows(this.#topic, this.#rows.splice(0, this.#limits.rows))
-        else if (this.#ended) break
+        if (this.#rows.length > 0 || this.#marked) {
+          this.#marked = false
+          yield fromRows(this.#topic, this.#rows.splice(0, this.#limits.rows))
+        } else if (this.#ended) {
+          break
+        }
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
