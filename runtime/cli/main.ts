@@ -1,2 +1,63 @@
 #!/usr/bin/env node
-console.log('twolane', process.version)
+// The command line. A command is a file beside this one that exports `run`; only the one that is called is loaded.
+
+import { existsSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe } from '../errors.ts'
+import { suggest } from '../problems.ts'
+import { projectRoot, UsageError } from './terminal.ts'
+import type { Command, Terminal } from './terminal.ts'
+
+/** Arguments and what a command does, by its name. */
+const commands: Readonly<Record<string, readonly [string, string]>> = {
+  lint: ['[files]', 'check configuration, schemas and pipelines, without starting anything'],
+  test: ['[pipelines]', 'run pipelines/<id>.test.yaml: rows in, rows out'],
+  new: ['input|transform|output <name>', 'begin a plugin: code, README and a test that passes'],
+  docs: ['[--check]', 'fill the option tables of the READMEs'],
+  schema: ['[--check]', 'write the JSON Schemas that editors complete YAML with'],
+  status: ['', 'show how the running pipelines are'],
+  reload: ['[pipelines]', 'apply changed files to the running platform'],
+  simulate: ['<source>', 'start a simulated source']
+}
+
+/** Runs one command line and resolves to its exit code: 0 well, 1 problems found, 2 wrong arguments. */
+export async function main (args: readonly string[], terminal: Terminal): Promise<number> {
+  const [name = 'help', ...rest] = args
+  const available = Object.keys(commands).filter(command => existsSync(join(import.meta.dirname, `${command}.ts`)))
+  if (['help', '--help', '-h'].includes(name) || rest.includes('--help') || rest.includes('-h')) {
+    for (const line of help(available)) terminal.print(line)
+    return 0
+  }
+  if (!available.includes(name)) {
+    terminal.complain(`There is no command ${JSON.stringify(name)}${suggest(name, [...available, 'help'])}`)
+    return 2
+  }
+  try {
+    const command = await import(`./${name}.ts`) as Command
+    return await command.run(rest, terminal)
+  } catch (error) {
+    const wrongArguments = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true
+    terminal.complain(describe(error))
+    if (wrongArguments) terminal.complain(`Usage: twolane ${name} ${commands[name]?.[0]}`)
+    return wrongArguments ? 2 : 1
+  }
+}
+
+function help (available: readonly string[]): string[] {
+  const usages = available.map(name => [`twolane ${name} ${commands[name]?.[0]}`.trim(), commands[name]?.[1]] as const)
+  const width = Math.max(...usages.map(([usage]) => usage.length))
+  return ['Usage: twolane <command>', '', ...usages.map(([usage, text]) => `  ${usage.padEnd(width)}  ${text}`)]
+}
+
+// A link in node_modules/.bin is how it is usually called.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const folder = process.cwd()
+  process.exitCode = await main(process.argv.slice(2), {
+    root: projectRoot(folder),
+    folder,
+    env: process.env,
+    print: line => { process.stdout.write(`${line}\n`) },
+    complain: line => { process.stderr.write(`${line}\n`) }
+  })
+}
