@@ -107,6 +107,8 @@ export interface Context {
   /** Another topic by name, for an input that fills several. Throws when there is no such schema. */
   topicNamed (name: string): Topic
   readonly services: Services
+  /** The project's folder: the files of the project that options name lie below it. */
+  readonly root: string
   /** Folder of the platform's data; plugins that write files keep them below it unless configured otherwise. */
   readonly dataFolder: string
   /**

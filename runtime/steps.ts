@@ -77,6 +77,7 @@ export function makeContext (around: Surroundings, { step, topic, signal, checkp
       ...(clickhouse !== undefined && { clickhouse }),
       producer: (topic, name) => broker.producer(topic, name)
     },
+    root: around.root,
     dataFolder,
     reject,
     health: health => around.health(step, health)

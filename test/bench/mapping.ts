@@ -4,9 +4,9 @@
 
 import mapping from '../../plugins/transforms/mapping/index.ts'
 import { Batch } from '../../runtime/batch.ts'
-import { FrameWriter, decodeFrame } from '../../runtime/broker/frame.ts'
 import { NOT_PRESENT, field, plainCast } from '../../runtime/schema.ts'
 import { fakeContext, fakeTopic } from '../conform/context.ts'
+import { throughTopic } from '../runtime/cast/shapes.ts'
 import type { Column } from '../../runtime/batch.ts'
 import type { CastRule } from '../../runtime/schema.ts'
 
@@ -77,12 +77,6 @@ function dictionaryColumn (texts: readonly string[]): Column | undefined {
   const codes = new Map(values.map((value, code) => [value, code]))
   const code = (text: string): number => codes.get(text) as number
   return { kind: 'dictionary', values, codes: values.length <= 256 ? Uint8Array.from(texts, code) : Uint16Array.from(texts, code) }
-}
-
-/** As the embedded broker hands them over. */
-function throughTopic (batch: Batch): Batch {
-  const frame = Uint8Array.from(new FrameWriter().encode(batch))
-  return batch.with(decodeFrame(frame, 'bench').columns)
 }
 
 async function measure (name: string, input: readonly Batch[]): Promise<void> {

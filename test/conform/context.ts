@@ -18,6 +18,8 @@ export interface FakeOptions {
   readonly checkpoint?: Json | undefined
   readonly pipeline?: string
   readonly step?: string
+  /** @default the current folder */
+  readonly root?: string
   readonly dataFolder?: string
   readonly services?: Services
   /** What the clock says until `advance` is called. */
@@ -69,6 +71,7 @@ export function fakeContext (options: FakeOptions = {}): FakeContext {
   return {
     pipeline: options.pipeline ?? 'test',
     step: options.step ?? 'test',
+    root: options.root ?? process.cwd(),
     dataFolder: options.dataFolder ?? '',
     services: options.services ?? {},
     checkpoint: options.checkpoint,

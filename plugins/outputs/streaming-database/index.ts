@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 // The streaming database: one ClickHouse table a topic, and views on top of it. The only part of the streaming lane
 // that users touch.
 
@@ -23,7 +24,7 @@ export default defineOutput({
       default: null,
       writeOnly: true
     },
-    models: { type: 'string', description: 'Folder of the models, one SELECT a file; each becomes a view.', default: 'schemas/models' },
+    models: { type: 'string', description: 'Folder of the models, below the project; one SELECT a file, each becomes a view.', default: 'schemas/models' },
     timeout_seconds: { type: 'integer', description: 'Time that one statement may take, in seconds.', default: STATEMENT_SECONDS, minimum: 1 }
   },
   async open ({ database, table, schema: schemaName, url, models, timeout_seconds: seconds }, context) {
@@ -33,7 +34,7 @@ export default defineOutput({
       const target = { database, table: table ?? schema.name }
       const statements = await ensureTable(client, schema, target)
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
-      const views = await applyModels(client, await readModels(models), { database, tables: { [schema.name]: target.table }, of: target.table })
+      const views = await applyModels(client, await readModels(resolve(context.root, models)), { database, tables: { [schema.name]: target.table }, of: target.table })
       context.log.debug({ database, views }, 'Models applied')
       return new TableSink(client, { schema, table: target, seconds }, context)
     } catch (error) {
