@@ -23,7 +23,8 @@ export function connect (topic: Topic, ...names: readonly Names[]): (batch: Batc
   const required = topic.fields.filter(field => field.required).map(field => field.name)
 
   return batch => {
-    const columns: Record<string, Column> = {}
+    // Without a prototype: a field may be called `constructor`.
+    const columns: Record<string, Column> = Object.create(null)
     const unknown: Array<[string, Column]> = []
     for (const [source, column] of Object.entries(batch.columns)) {
       const name = fieldOf.get(source)
@@ -39,10 +40,22 @@ export function connect (topic: Topic, ...names: readonly Names[]): (batch: Batc
 /** The topic check (invariant 2 of the lanes), by names, once a batch. Throws ROW_INVALID. */
 export function checkNames (topic: Topic, batch: Batch): void {
   for (const field of topic.fields) {
-    if (field.required && !(field.name in batch.columns)) throw misfit(topic, `the required field ${field.name} is missing`)
+    if (field.required && !Object.hasOwn(batch.columns, field.name)) throw misfit(topic, `the required field ${field.name} is missing`)
   }
-  for (const name in batch.columns) {
+  for (const [name, column] of Object.entries(batch.columns)) {
     if (name !== EXTRA && !topic.fields.some(field => field.name === name)) throw misfit(topic, `the field ${name} is not in the schema`)
+    if (lengthOf(column) < batch.length) throw misfit(topic, `the field ${name} has ${lengthOf(column)} values for ${batch.length} rows`)
+  }
+}
+
+function lengthOf (column: Column): number {
+  switch (column.kind) {
+    case 'values': return column.values.length
+    case 'dictionary': return column.codes.length
+    case 'text':
+    case 'list': return column.offsets.length - 1
+    case 'numbers': return column.numbers.length
+    case 'decimal': return column.words.length / 2
   }
 }
 

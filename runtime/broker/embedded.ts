@@ -7,7 +7,7 @@ import { BroadcastChannel } from 'node:worker_threads'
 import { Batch } from '../batch.ts'
 import { checkNames } from '../connector.ts'
 import { PlatformError } from '../errors.ts'
-import { decodeFrame, FrameWriter } from './frame.ts'
+import { corrupt, decodeFrame, FrameWriter } from './frame.ts'
 import { splitByKey } from './partition.ts'
 import { bounds, inspect, trim } from './retention.ts'
 import { TopicFile } from './topic-file.ts'
@@ -191,18 +191,16 @@ class EmbeddedAssignment implements Assignment {
     const batches: Batch[] = []
     let rowsLeft = rows
     let bytesLeft = bytes
-    const found = this.#file.iterate<LogRow>(
-      `select partition, base, rows, time, body from log where partition = ?1 and base >=
-         coalesce((select base from log where partition = ?1 and base <= ?2 order by base desc limit 1), ?2) order by base`, this.partition, offset)
-    for (const row of found) {
-      if (row.base >= to || row.base + row.rows <= offset) break
+    this.#file.each<LogRow>(row => {
+      if (row.base >= to || row.base + row.rows <= offset) return false
       const batch = cut(decode(this.#topic, row, this.#file.file), offset, to)
-      if (batches.length > 0 && (batch.length > rowsLeft || batch.bytes > bytesLeft)) break
+      if (batches.length > 0 && (batch.length > rowsLeft || batch.bytes > bytesLeft)) return false
       batches.push(batch)
       rowsLeft -= batch.length
       bytesLeft -= batch.bytes
-      if (rowsLeft <= 0 || bytesLeft <= 0) break
-    }
+      return rowsLeft > 0 && bytesLeft > 0
+    }, `select partition, base, rows, time, body from log where partition = ?1 and base >=
+          coalesce((select base from log where partition = ?1 and base <= ?2 order by base desc limit 1), ?2) order by base`, this.partition, offset)
     return batches
   }
 
@@ -247,9 +245,11 @@ class EmbeddedAssignment implements Assignment {
   }
 }
 
-function decode (topic: Topic, { partition, base, time, body }: LogRow, where: string): Batch {
-  const { rows, columns } = decodeFrame(body, `${where} offset ${base}`)
-  return new Batch(topic, rows, columns, { position: { partition, offset: base, time }, bytes: body.length })
+function decode (topic: Topic, { partition, base, rows, time, body }: LogRow, where: string): Batch {
+  const place = `${where} offset ${base}`
+  const frame = decodeFrame(body, place)
+  if (frame.rows !== rows) throw corrupt(place, `it has ${frame.rows} rows and should have ${rows}`)
+  return new Batch(topic, rows, frame.columns, { position: { partition, offset: base, time }, bytes: body.length })
 }
 
 /** The rows in [from, to), where a batch reaches beyond them. */
@@ -263,12 +263,12 @@ function cut (batch: Batch, from: number, to: number): Batch {
 function tail (file: TopicFile, topic: Topic, rows: number): Batch[] {
   const batches: Batch[] = []
   let left = rows
-  for (const row of file.iterate<LogRow>('select partition, base, rows, time, body from log order by id desc')) {
+  file.each<LogRow>(row => {
     const batch = decode(topic, row, file.file)
     batches.unshift(cut(batch, row.base + Math.max(0, row.rows - left), Infinity))
     left -= row.rows
-    if (left <= 0) break
-  }
+    return left > 0
+  }, 'select partition, base, rows, time, body from log order by id desc')
   return batches
 }
 

@@ -3,7 +3,7 @@
 //   0   magic 'TLF1'            4 bytes
 //   4   rows                    uint32, little endian, as all numbers below
 //   8   header bytes            uint32
-//  12   crc32 of all that follows byte 16
+//  12   crc32 of all other bytes
 //  16   header                  JSON: [[name, kind, size, size?], …] in the order of the payloads
 //  ..   payloads                each one begins at a multiple of 8
 //
@@ -51,7 +51,7 @@ export class FrameWriter {
     frame.writeUInt32LE(header.length, 8)
     header.copy(frame, HEAD_BYTES)
     frame.fill(0, HEAD_BYTES + header.length, payloadAt)
-    frame.writeUInt32LE(crc32(frame.subarray(HEAD_BYTES)), 12)
+    frame.writeUInt32LE(checksum(frame), 12)
     return frame
   }
 
@@ -75,11 +75,11 @@ export class FrameWriter {
       const text = this.#text(values, rows)
       if (text !== undefined) return [name, 't', ...text]
     }
-    return [name, 'j', this.#string(JSON.stringify(Array.from(values, plain)))]
+    return [name, 'j', this.#string(json(values))]
   }
 
   #dictionary (codes: Uint8Array, values: readonly unknown[]): [number, number] {
-    return [this.#bytes(values.length === 1 ? codes.subarray(0, 0) : codes), this.#string(JSON.stringify(Array.from(values, plain)))]
+    return [this.#bytes(values.length === 1 ? codes.subarray(0, 0) : codes), this.#string(json(values))]
   }
 
   /** Undefined where the texts are not valid Unicode each on its own. */
@@ -106,16 +106,21 @@ export class FrameWriter {
 
   #string (text: string): number {
     this.#reserve(text.length * 3)
-    const bytes = this.#buffer.write(text, this.#at)
-    this.#at = pad(this.#at + bytes)
-    return bytes
+    return this.#advance(this.#buffer.write(text, this.#at))
   }
 
   #bytes (array: ArrayBufferView): number {
     this.#reserve(array.byteLength)
     this.#buffer.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), this.#at)
-    this.#at = pad(this.#at + array.byteLength)
-    return array.byteLength
+    return this.#advance(array.byteLength)
+  }
+
+  /** Behind `bytes` that were written and their padding: zeros, and not what an earlier frame had there. */
+  #advance (bytes: number): number {
+    const end = this.#at + bytes
+    this.#at = pad(end)
+    this.#buffer.fill(0, end, this.#at)
+    return bytes
   }
 
   #reserve (bytes: number): void {
@@ -130,32 +135,43 @@ export class FrameWriter {
 
 /** The columns of a frame; views on its bytes wherever possible. Throws BROKER_FRAME_CORRUPT. */
 export function decodeFrame (bytes: Uint8Array, where: string): { readonly rows: number, readonly columns: Columns } {
-  const frame = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
+  const frame = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
   if (frame.length < HEAD_BYTES) throw corrupt(where, 'it is cut off')
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   if (view.getUint32(0, true) !== MAGIC) throw corrupt(where, 'it does not begin as one')
-  if (crc32(frame.subarray(HEAD_BYTES)) !== view.getUint32(12, true)) throw corrupt(where, 'its checksum differs')
+  if (checksum(frame) !== view.getUint32(12, true)) throw corrupt(where, 'its checksum differs')
   const rows = view.getUint32(4, true)
-  const headerBytes = view.getUint32(8, true)
+  try {
+    return { rows, columns: decodeColumns(frame, view.getUint32(8, true), rows) }
+  } catch (cause) {
+    throw corrupt(where, `its columns do not fit together (${(cause as Error).message})`, cause)
+  }
+}
+
+function decodeColumns (frame: Uint8Array, headerBytes: number, rows: number): Columns {
   const entries = JSON.parse(text(frame, HEAD_BYTES, headerBytes)) as Entry[]
   const columns: Record<string, Column> = Object.create(null)
   let at = pad(HEAD_BYTES + headerBytes)
   for (const [name, kind, size, more = 0] of entries) {
     const second = pad(at + size)
+    const end = kind === 'd' || kind === 't' ? second + more : at + size
+    if (!(end <= frame.length)) throw new RangeError(`${name} ends behind the frame`)
     columns[name] = decodeColumn(frame, { kind, rows, at, size, second, more })
-    at = kind === 'd' || kind === 't' ? pad(second + more) : second
+    at = pad(end)
   }
-  return { rows, columns }
+  return columns
 }
 
 interface Place { readonly kind: Entry[1], readonly rows: number, readonly at: number, readonly size: number, readonly second: number, readonly more: number }
 
 function decodeColumn (frame: Uint8Array, { kind, rows, at, size, second, more }: Place): Column {
+  const sizeMin = { n: rows * 8, d: size === 0 ? 0 : rows, t: rows * 4 + 4, j: 2 }[kind]
+  if (!(size >= sizeMin)) throw new RangeError(`a column has ${size} of ${sizeMin} bytes`)
   switch (kind) {
     case 'n': return { kind: 'numbers', numbers: new Float64Array(frame.buffer, frame.byteOffset + at, rows) }
     case 'd': return {
       kind: 'dictionary',
-      codes: size === 0 ? new Uint8Array(rows) : frame.subarray(at, at + size),
+      codes: size === 0 ? new Uint8Array(rows) : frame.subarray(at, at + rows),
       values: JSON.parse(text(frame, second, more)) as unknown[]
     }
     case 't': return { kind: 'text', offsets: new Int32Array(frame.buffer, frame.byteOffset + at, rows + 1), bytes: frame.subarray(second, second + more) }
@@ -163,13 +179,18 @@ function decodeColumn (frame: Uint8Array, { kind, rows, at, size, second, more }
   }
 }
 
+/** Over the whole frame but the place of the checksum itself. */
+function checksum (frame: Uint8Array): number {
+  return crc32(frame.subarray(HEAD_BYTES), crc32(frame.subarray(0, HEAD_BYTES - 4)))
+}
+
 function text (frame: Uint8Array, at: number, bytes: number): string {
   return Buffer.from(frame.buffer, frame.byteOffset + at, bytes).toString()
 }
 
-function corrupt (where: string, what: string): PlatformError {
+export function corrupt (where: string, what: string, cause?: unknown): PlatformError {
   return new PlatformError('BROKER_FRAME_CORRUPT', `A batch in the topic is damaged: ${what}`, {
-    where, remedy: 'Check the disk. The rows of this batch are lost to the topic; restore them from a backup, the lake or the source.'
+    where, cause, remedy: 'Check the disk. The rows of this batch are lost to the topic; restore them from a backup, the lake or the source.'
   })
 }
 
@@ -182,14 +203,16 @@ function dictionaryOf (values: readonly unknown[], rows: number): { codes: Uint8
   let lastCode = -1
   for (let i = 0; i < rows; i++) {
     const value = values[i] ?? null
+    // A map takes -0 for 0.
+    if (value === 0 && Object.is(value, -0)) return undefined
     if (value === last && lastCode >= 0) {
       codes[i] = lastCode
       continue
     }
     let code = codeOf.get(value)
     if (code === undefined) {
-      // A map takes -0 for 0, and an object is equal to itself only.
-      if (codeOf.size === limit || Object.is(value, -0) || (typeof value === 'object' && value !== null)) return undefined
+      // An object is equal to itself only.
+      if (codeOf.size === limit || (typeof value === 'object' && value !== null)) return undefined
       code = codeOf.size
       codeOf.set(value, code)
     }
@@ -208,9 +231,24 @@ const isNumber = (value: unknown): value is number => typeof value === 'number'
 const isString = (value: unknown): value is string => typeof value === 'string'
 
 /** JSON has no NaN, infinities and big integers: as text they reach the mapping, which refuses or keeps them. */
-function plain (value: unknown): unknown {
+function json (values: readonly unknown[]): string {
+  return values.some(needsCare) ? JSON.stringify(values, careful) : JSON.stringify(values)
+}
+
+function needsCare (value: unknown): boolean {
+  switch (typeof value) {
+    case 'number': return !Number.isFinite(value) || Object.is(value, -0)
+    case 'bigint': return true
+    case 'object': return value !== null && Object.values(value).some(needsCare)
+    default: return false
+  }
+}
+
+const minusZero = (JSON as unknown as { rawJSON (text: string): unknown }).rawJSON('-0')
+
+function careful (_: string, value: unknown): unknown {
   if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value)
-  return value ?? null
+  return Object.is(value, -0) ? minusZero : value
 }
 
 function pad (bytes: number): number {

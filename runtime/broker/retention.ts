@@ -29,16 +29,25 @@ export function inspect (file: TopicFile, name: string, now: number): TopicState
   return { name, bytes: pages?.bytes ?? 0, partitions, groups }
 }
 
+interface LogPlace { readonly id: number, readonly partition: number, readonly base: number, readonly rows: number, readonly time: number, readonly bytes: number }
+
 /** Removes old rows and, where the topic is too large, the oldest ones; never those that one of `groups` still needs. */
 export function trim (file: TopicFile, topic: Topic, now: number, groups: readonly string[]): number {
   const { ms, bytes, beyondOutputs } = topic.retention
-  let removed = 0
-  for (const { partition, next } of file.all<{ partition: number, next: number }>('select partition, next from partitions')) {
-    const needed = beyondOutputs ? next : neededFrom(file, partition, groups) ?? next
-    removed += removeWhile(file, partition, needed, row => row.time < now - ms)
-    if (inspect(file, topic.name, now).bytes > bytes) removed += removeWhile(file, partition, needed, () => inspect(file, topic.name, now).bytes > bytes)
+  const ends = file.all<{ partition: number, next: number }>('select partition, next from partitions').map(({ partition, next }) => ({
+    partition, needed: beyondOutputs ? next : neededFrom(file, partition, groups) ?? next
+  }))
+  let removed = removeOldest(file, ends, row => row.time < now - ms)
+  let excess = inspect(file, topic.name, now).bytes - bytes
+  // A row's size on disk is a little more than its frame, so that a second round may be due.
+  while (excess > 0) {
+    let freed = 0
+    const gone = removeOldest(file, ends, row => freed < excess && (freed += row.bytes) > 0)
+    if (gone === 0) break
+    removed += gone
+    excess = inspect(file, topic.name, now).bytes - bytes
   }
-  if (removed > 0) file.run(() => file.all('pragma incremental_vacuum(4096)'))
+  if (removed > 0) file.all('pragma incremental_vacuum(4096)')
   return removed
 }
 
@@ -48,12 +57,14 @@ function neededFrom (file: TopicFile, partition: number, groups: readonly string
   return offsets.length === 0 ? undefined : Math.min(...offsets)
 }
 
-/** Removes whole batches, oldest first, below `needed` and as long as `removable` says so. Some at a time: appends wait for the lock. */
-function removeWhile (file: TopicFile, partition: number, needed: number, removable: (row: { time: number }) => boolean): number {
+/** Removes whole batches, oldest first, as long as nobody needs them and `removable` says so. Some at a time: appends wait for the lock. */
+function removeOldest (file: TopicFile, ends: ReadonlyArray<{ partition: number, needed: number }>, removable: (row: LogPlace) => boolean): number {
   let removed = 0
   while (true) {
-    const oldest = file.all<{ id: number, base: number, rows: number, time: number }>(`select id, base, rows, time from log where partition = ? order by base limit ${BATCHES_AT_ONCE}`, partition)
-    const gone = oldest.filter(row => row.base + row.rows <= needed && removable(row))
+    const oldest = ends.flatMap(({ partition, needed }) => file.all<LogPlace>(
+      `select id, partition, base, rows, time, length(body) as bytes from log where partition = ?1 and base + rows <= ?2 order by base limit ${BATCHES_AT_ONCE}`, partition, needed))
+    // Ids grow in the order of the appends, over all partitions.
+    const gone = oldest.sort((a, b) => a.id - b.id).slice(0, BATCHES_AT_ONCE).filter(removable)
     if (gone.length === 0) return removed
     file.transaction(() => { for (const { id } of gone) file.change('delete from log where id = ?', id) })
     removed += gone.reduce((sum, row) => sum + row.rows, 0)

@@ -36,8 +36,10 @@ export class TopicFile {
 
   constructor (file: string) {
     this.file = file
-    mkdirSync(dirname(file), { recursive: true })
-    this.#database = new DatabaseSync(file, { timeout: BUSY_MS })
+    this.#database = this.run(() => {
+      mkdirSync(dirname(file), { recursive: true })
+      return new DatabaseSync(file, { timeout: BUSY_MS })
+    })
     this.run(() => {
       this.#database.exec('pragma page_size = 16384; pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = full')
       this.#database.exec(schema)
@@ -61,20 +63,24 @@ export class TopicFile {
   }
 
   get<T> (sql: string, ...values: SQLInputValue[]): T | undefined {
-    return this.#statement(sql).get(...values) as T | undefined
+    return this.run(() => this.#statement(sql).get(...values) as T | undefined)
   }
 
   all<T> (sql: string, ...values: SQLInputValue[]): T[] {
-    return this.#statement(sql).all(...values) as T[]
+    return this.run(() => this.#statement(sql).all(...values) as T[])
   }
 
-  iterate<T> (sql: string, ...values: SQLInputValue[]): Iterable<T> {
-    return this.#statement(sql).iterate(...values) as Iterable<T>
+  /** Calls `take` with row after row, until it returns false. */
+  each<T> (take: (row: T) => boolean, sql: string, ...values: SQLInputValue[]): void {
+    this.run(() => {
+      // Leaving the loop early resets the statement: an open read would keep the write-ahead log from being reused.
+      for (const row of this.#statement(sql).iterate(...values) as Iterable<T>) if (!take(row)) break
+    })
   }
 
   /** Returns the rows changed. */
   change (sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#statement(sql).run(...values).changes)
+    return this.run(() => Number(this.#statement(sql).run(...values).changes))
   }
 
   /** Translates what SQLite throws into the platform's errors. */
