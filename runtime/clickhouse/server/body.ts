@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Duplex, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { fault } from './errors.ts'
 
@@ -15,18 +16,14 @@ const engineEncodings = new Set(['lz4', 'xz', 'bz2', 'snappy'])
 
 /** A request's body, read piece by piece, never longer than the limit once decompressed. */
 export class Body {
-  /** An encoding that is left to the engine: the bytes of the body are still packed. */
-  readonly packed: string | undefined
   readonly #source: AsyncIterator<Buffer>
   readonly #bytesMax: number
   #bytes = 0
   #pushedBack: Buffer | undefined
 
-  constructor (request: IncomingMessage, bytesMax: number) {
-    const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
-    this.packed = engineEncodings.has(encoding) ? encoding : undefined
+  constructor (source: AsyncIterable<Buffer>, bytesMax: number) {
     this.#bytesMax = bytesMax
-    this.#source = decoded(request, encoding)[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+    this.#source = source[Symbol.asyncIterator]()
   }
 
   /** The next piece; undefined at the end. */
@@ -62,7 +59,7 @@ export class Body {
     if (piece.length > 0) this.#pushedBack = piece
   }
 
-  async #read (): Promise<IteratorResult<Buffer, undefined>> {
+  async #read (): Promise<IteratorResult<Buffer, unknown>> {
     try {
       return await this.#source.next()
     } catch (error) {
@@ -78,8 +75,16 @@ export class ClientGone extends Error {
   override readonly name = 'ClientGone'
 }
 
+/** The body of a request. What Node cannot unpack, `unpack` does. */
+export async function openBody (request: IncomingMessage, bytesMax: number, unpack: (packed: Body, encoding: string) => Promise<Buffer>): Promise<Body> {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
+  if (!engineEncodings.has(encoding)) return new Body(decoded(request, encoding), bytesMax)
+  const whole = await unpack(new Body(request, bytesMax), encoding)
+  return new Body(Readable.from([whole]), bytesMax)
+}
+
 function decoded (request: IncomingMessage, encoding: string): Readable {
-  if (encoding === 'identity' || encoding === '' || engineEncodings.has(encoding)) return request
+  if (encoding === 'identity' || encoding === '') return request
   const decoder = decoders[encoding]?.()
   if (decoder === undefined) throw fault('NOT_IMPLEMENTED', `Unknown Content-Encoding '${encoding}': use gzip, zstd, br, deflate or lz4`)
   request.on('error', error => decoder.destroy(error))

@@ -10,7 +10,7 @@ import type { Spool, SpoolFile } from './spool.ts'
  * format. FROM INFILE treats the file as a server treats a body: columns by name, defaults for those left out.
  * The file is written whole before the engine starts, so a client that dies half-way inserts nothing.
  */
-export async function spoolBody ({ inlineData }: Source, body: Body, spool: Spool): Promise<SpoolFile> {
+export async function spoolBody (inlineData: Buffer, body: Body, spool: Spool): Promise<SpoolFile> {
   const file = await spool.file()
   try {
     if (inlineData.length > 0) await file.write(inlineData)
@@ -35,17 +35,15 @@ function noSpace (): QueryError {
 }
 
 /** The statement with the file in the place of its data. */
-export function insertSql ({ statement, text }: Source, file: string, packed: string | undefined): string {
+export function insertSql ({ statement, text }: Source, file: string): string {
   const { format, data } = statement
   if (format === undefined || data === undefined) throw new Error('not an INSERT with data')
   const slice = (start: number, end: number) => text.toString('utf8', start, end)
   const { input } = data
   if (input !== undefined) {
     // The engine reads input() from the query's own text only; file() has the same columns.
-    if (packed !== undefined) throw fault('NOT_IMPLEMENTED', `Content-Encoding '${packed}' is not supported with input(): use gzip, zstd, br or deflate`)
     const call = `file(${quote(file)}, ${quote(format.name)}, ${slice(input.args, input.end)}`
     return `${slice(0, input.start)}${call}${slice(input.end, format.start)}`
   }
-  const compression = packed === undefined ? '' : ` COMPRESSION ${quote(packed)}`
-  return `${slice(0, data.clauseAt)} FROM INFILE ${quote(file)}${compression} ${slice(data.clauseAt, format.start)} FORMAT ${format.name}`
+  return `${slice(0, data.clauseAt)} FROM INFILE ${quote(file)} ${slice(data.clauseAt, format.start)} FORMAT ${format.name}`
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename } from 'node:path'
 import { Answer } from './answer.ts'
-import { Body, ClientGone } from './body.ts'
+import type { Body } from './body.ts'
+import { ClientGone, openBody } from './body.ts'
 import type { Connection, Engine, Finished } from './engine.ts'
 import { fault, fromEngine, QueryError } from './errors.ts'
 import { Gate } from './gate.ts'
@@ -62,7 +63,7 @@ export class Queries {
     try {
       const asked = parseRequest(message, url)
       answer = new Answer(message, response, { ...about, queryId: asked.queryId, compress: asked.compressAnswer })
-      const body = new Body(message, this.#limits.bodyBytesMax)
+      const body = await openBody(message, this.#limits.bodyBytesMax, async (packed, encoding) => await this.#unpack(packed, encoding))
       const source = await readSource(asked, message, body)
       await this.#run(source, body, answer)
     } catch (error) {
@@ -94,12 +95,25 @@ export class Queries {
   }
 
   async #insert (source: Source, body: Body, answer: Answer): Promise<void> {
-    const file = await spoolBody(source, body, this.#spool)
+    const file = await spoolBody(source.inlineData, body, this.#spool)
     try {
-      const sql = insertSql(source, basename(file.path), body.packed)
+      const sql = insertSql(source, basename(file.path))
       const finished = await this.#connected(source, this.#writes, answer, connection => connection.run(sql, 'Null'))
       answer.end('TabSeparated', finished, undefined, finished.rowsRead)
     } finally {
+      await file.remove()
+    }
+  }
+
+  /** The engine unpacks what Node cannot. */
+  async #unpack (packed: Body, encoding: string): Promise<Buffer> {
+    const file = await spoolBody(Buffer.alloc(0), packed, this.#spool)
+    const connection = this.#engine.connect()
+    try {
+      const query = `SELECT raw FROM file(${quote(basename(file.path))}, 'RawBLOB', 'raw String', ${quote(encoding)}) SETTINGS max_result_bytes = ${this.#limits.bodyBytesMax}`
+      return Buffer.from((await connection.run(query, 'RawBLOB')).bytes)
+    } finally {
+      connection.close()
       await file.remove()
     }
   }

@@ -28,7 +28,6 @@ export async function readSource (asked: QueryRequest, message: IncomingMessage,
     const { head, whole } = await body.head(headBytes)
     const statement = whole || startsInsert(head) ? analyse(head.toString('latin1')) : undefined
     if (statement?.data !== undefined) {
-      refusePacked(body)
       body.giveBack(head.subarray(statement.end))
       return { request: asked, statement, text: head.subarray(0, statement.end), inlineData: Buffer.alloc(0) }
     }
@@ -36,7 +35,6 @@ export async function readSource (asked: QueryRequest, message: IncomingMessage,
   }
   const { head: rest, whole } = await body.head(textBytesMax)
   if (!whole) throw fault('QUERY_IS_TOO_LARGE', `The query is larger than ${textBytesMax} bytes`)
-  if (rest.length > 0) refusePacked(body)
   const text = start.length === 0 ? rest : rest.length === 0 ? start : Buffer.concat([start, Buffer.from('\n'), rest])
   const statement = analyse(text.toString('latin1'))
   return statement.data === undefined ? { request: asked, statement, text, inlineData: Buffer.alloc(0) } : dataSource(asked, statement, text)
@@ -50,13 +48,8 @@ function startsInsert (head: Buffer): boolean {
   return /\binsert\b/i.test(head.toString('latin1', 0, 4096))
 }
 
-function refusePacked (body: Body): void {
-  if (body.packed !== undefined) throw fault('NOT_IMPLEMENTED', `Content-Encoding '${body.packed}' is for the data of an INSERT whose query is in the URL; for queries use gzip, zstd, br or deflate`)
-}
-
 /** A form carries the query and its parameters as fields, for they may be too long for a URL. */
 async function readForm (asked: QueryRequest, type: string, body: Body): Promise<Source> {
-  refusePacked(body)
   const { head, whole } = await body.head(textBytesMax)
   if (!whole) throw fault('QUERY_IS_TOO_LARGE', `The form is larger than ${textBytesMax} bytes`)
   let form: FormData
