@@ -35,6 +35,9 @@ export default defineOutput({
   async open ({ folder }, context) {
     const root = resolve(context.dataFolder, folder ?? 'lake')
     checkNames(context)
+    if (context.topic.fields.some(field => field.name === 'date')) {
+      context.log.warn({ topic: context.topic.name }, 'The topic has a field "date": readers that take the date from the name of a folder hide it')
+    }
     try {
       await makeFolder(resolve(root, '_tmp'))
       await removeLeftovers(resolve(root, '_tmp'), context)

@@ -14,6 +14,7 @@ import { Batch, fromRows } from '../../../runtime/batch.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { fakeContext, fakeTopic } from '../../conform/context.ts'
 import { conformOutput } from '../../conform/output.ts'
+import { startTestEngine } from '../../runtime/clickhouse/engine.ts'
 import type { Row } from '../../../runtime/plugin.ts'
 
 const topic = fakeTopic('quotes', ['symbol', 'price'])
@@ -236,4 +237,38 @@ await t.test('a temporary folder that vanishes ends the write that waits', async
 await t.test('a field with the name of a column that the lake adds is refused at open', async t => {
   const context = fakeContext({ topic: fakeTopic('quotes', ['_offset']), dataFolder: t.testdir() })
   await t.rejects(lake.open({ folder: null }, context), { code: 'CONFIG_INVALID', where: 'schemas/quotes.yaml' })
+})
+
+await t.test('a field that readers would hide is warned about', async t => {
+  const context = fakeContext({ topic: fakeTopic('bars', ['date']), dataFolder: t.testdir() })
+  await (await lake.open({ folder: null }, context)).close()
+  t.match(context.logs, [{ level: 'warn', message: /a field "date"/ }])
+})
+
+const engineIsHere = await import('chdb').then(() => true, () => false)
+
+await t.test('ClickHouse reads the files, with types, nulls and times as they are', { skip: engineIsHere ? false : 'chdb is not installed' }, async t => {
+  const dataFolder = t.testdir()
+  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  await sink.write(at([{ symbol: 'AAPL', price: 1 }, { symbol: 'ü', extra: { x: 1 } }], 7, noon + 123))
+  await sink.flush({ partition: 0, from: 7, to: 9 })
+  await sink.write(at([{ symbol: 'MSFT' }], 9, noon + 86_400_000))
+  await sink.flush({ partition: 0, from: 9, to: 10 })
+  await sink.close()
+  const { client, stop } = await startTestEngine()
+  try {
+    const answer = await client.query({
+      query: `SELECT symbol, price, extra, _topic, _partition, toString(_offset), _ingest_time, date, toTypeName(_offset), toTypeName(_ingest_time), toTypeName(price)
+        FROM file('${join(dataFolder, 'lake/quotes/*/*.parquet')}') ORDER BY _offset`,
+      format: 'JSONCompactEachRow'
+    })
+    const types = ['Int64', "DateTime64(3, 'UTC')", 'Nullable(String)']
+    t.strictSame(await answer.json(), [
+      ['AAPL', '1', null, 'quotes', 0, '7', '2024-01-02 12:00:00.123', '2024-01-02', ...types],
+      ['ü', null, '{"x":1}', 'quotes', 0, '8', '2024-01-02 12:00:00.123', '2024-01-02', ...types],
+      ['MSFT', null, null, 'quotes', 0, '9', '2024-01-03 12:00:00.000', '2024-01-03', ...types]
+    ])
+  } finally {
+    await stop()
+  }
 })
