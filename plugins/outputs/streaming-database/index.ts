@@ -1,7 +1,7 @@
-import { resolve } from 'node:path'
 // The streaming database: one ClickHouse table a topic, and views on top of it. The only part of the streaming lane
 // that users touch.
 
+import { resolve } from 'node:path'
 import { STATEMENT_SECONDS, connectClickHouse } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'

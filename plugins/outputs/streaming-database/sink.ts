@@ -16,7 +16,7 @@ import { Rows } from './rows.ts'
 /** Each day of the event time is a part of the table, which the engine writes and syncs on its own. */
 const DAYS_AN_INSERT_MAX = 100
 /** What an insert gets to end when the pipeline stops; its outcome is not known then, and the next start reads it back. */
-const STOP_GRACE_MS = 10_000
+const STOP_GRACE_MS = 5000
 /** A flush of which the engine refuses more rows is not about rows any more. */
 const REFUSED_ROWS_MAX = 30
 const REASON_LENGTH_MAX = 500

@@ -24,7 +24,7 @@ await t.test('it holds what every output has to hold', async t => {
         return () => proxy.set('pass')
       }
       return {
-        config: { url, database, timeout_seconds: 1, models: 'none' },
+        config: { url, database, timeout_seconds: 60, models: 'none' },
         async rows () {
           const client = await connectClickHouse(engine.url)
           try {

@@ -121,8 +121,8 @@ await t.test('an insert goes by column names, all or nothing', async t => {
 })
 
 await t.test('a statement that takes too long is ended by the engine, and that can be tried again', async t => {
-  const client = await connectClickHouse(engine.url, { statementSeconds: 1 })
-  const error = await failure(client.rows('SELECT sleepEachRow(0.2) FROM numbers(20) SETTINGS max_block_size = 1'))
+  const client = await connectClickHouse(engine.url, { statementSeconds: 3 })
+  const error = await failure(client.rows('SELECT sleepEachRow(0.2) FROM numbers(60) SETTINGS max_block_size = 1'))
   t.strictSame([error.code, engineCode(error)], ['DESTINATION_UNAVAILABLE', 159])
   await client.close()
 })
