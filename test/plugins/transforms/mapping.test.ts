@@ -1,9 +1,9 @@
 import t from 'tap'
 import mapping from '../../../plugins/transforms/mapping/index.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'
-import { FrameWriter, decodeFrame } from '../../../runtime/broker/frame.ts'
 import { NOT_PRESENT, field, plainCast } from '../../../runtime/schema.ts'
 import { fakeContext, fakeTopic } from '../../conform/context.ts'
+import { throughTopic } from '../../runtime/cast/shapes.ts'
 import type { Row, Topic } from '../../../runtime/plugin.ts'
 import type { CastRule } from '../../../runtime/schema.ts'
 import type { FakeContext } from '../../conform/context.ts'
@@ -30,11 +30,6 @@ async function run (batch: Batch, topic: Topic = quotes): Promise<{ readonly bat
 function batchOf (rows: readonly Row[], offset = 500): Batch {
   const { columns, length } = fromRows(quotes, rows)
   return new Batch(quotes, length, columns, { position: { partition: 2, offset, time: 7 }, bytes: 1000 })
-}
-
-/** As it comes from the embedded broker. */
-function throughTopic (batch: Batch): Batch {
-  return batch.with(decodeFrame(Uint8Array.from(new FrameWriter().encode(batch)), 'test').columns)
 }
 
 await t.test('a row becomes the types of its topic, whatever shape its columns have', async t => {

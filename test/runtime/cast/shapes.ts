@@ -46,6 +46,11 @@ export function castColumn (caster: Caster, column: Column | undefined, rows: nu
 
 const writer = new FrameWriter()
 
+/** The same rows as the embedded broker hands them over. */
+export function throughTopic (batch: Batch): Batch {
+  return batch.with(decodeFrame(Uint8Array.from(writer.encode(batch)), 'test').columns)
+}
+
 /** The shapes that can hold the values. */
 export function shapesOf (values: readonly unknown[]): Record<string, Column> {
   const valid = Uint8Array.from(values, value => value === null ? 0 : 1)
@@ -61,8 +66,7 @@ export function shapesOf (values: readonly unknown[]): Record<string, Column> {
     shapes['numbers'] = { kind: 'numbers', numbers: Float64Array.from(values, value => value as number | null ?? NaN), ...masked }
   }
   if (values.every(survivesJson)) {
-    const frame = writer.encode(new Batch(fakeTopic(), values.length, { x: shapes['values'] as Column }))
-    shapes['topic'] = decodeFrame(Uint8Array.from(frame), 'test').columns['x'] as Column
+    shapes['topic'] = throughTopic(new Batch(fakeTopic(), values.length, { x: shapes['values'] as Column })).columns['x'] as Column
   }
   return shapes
 }
