@@ -121,7 +121,7 @@ export interface Context {
 }
 
 export interface Chunk {
-  /** Rows under the names of the source; the runtime renames them to the topic schema. `batch.topic` says where they go. */
+  /** Rows under the names of the source; the runtime renames them to the topic schema. `batch.topic` says where they go. Without rows, it carries a checkpoint past rejected ones. */
   readonly batch: Batch
   /** Where to resume once this batch is durable. */
   readonly checkpoint?: Json
