@@ -228,7 +228,7 @@ async function drain (generator: AsyncGenerator<Chunk, void, void>, take: (chunk
 }
 
 function append (t: Test, context: FakeContext, durable: Durable, { batch, checkpoint }: Chunk): void {
-  t.equal(batch.topic, context.topic)
+  if (batch.topic !== context.topic) t.fail('the batch goes to another topic')
   const rows = [...batch.rows()]
   if (rows.length !== batch.length) t.fail('the batch has another length than it says')
   durable.rows.push(...rows)
