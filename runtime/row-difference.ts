@@ -13,7 +13,7 @@ const rowsShownMax = 5
 export function rowDifferences (expected: readonly Row[], actual: readonly Batch[], exact: boolean): string[] {
   const lines: string[] = []
   const places = actual.flatMap(batch => Array.from({ length: batch.length }, (_, i) => ({ batch, i })))
-  if (places.length !== expected.length) lines.push(`${expected.length} rows expected, ${places.length} came`)
+  if (places.length !== expected.length) lines.push(`${expected.length} ${expected.length === 1 ? 'row' : 'rows'} expected, ${places.length} came`)
   for (const [n, row] of expected.entries()) {
     const place = places[n]
     if (place === undefined) lines.push(`row ${n} is missing: ${show(row)}`)
