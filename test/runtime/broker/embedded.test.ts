@@ -26,8 +26,8 @@ interface Writer {
 }
 
 function startWriter (orders: Orders, before: readonly string[] = []): Writer {
-  const [command, ...args] = [...before, process.execPath, writerFile, JSON.stringify(orders)] as [string, ...string[]]
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } })
+  const [command, ...args] = [...before, process.execPath, writerFile, JSON.stringify(orders)]
+  const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } })
   const said: string[] = []
   createInterface({ input: child.stdout as NonNullable<typeof child.stdout> }).on('line', line => said.push(line))
   return { process: child, said }
