@@ -69,7 +69,8 @@ const IDLE_MS = 1000
 /** Until the signal; what was gathered by then still settles. Throws when the output, the broker or a transform fails. */
 export async function deliver (delivery: Delivery, signal: AbortSignal): Promise<void> {
   const { assignment, revision } = delivery
-  let { offset, state } = await start(delivery)
+  const { offset: first, state } = await start(delivery)
+  let offset = first
   const open = await delivery.openChain(state, revision)
 
   let settling: Promise<void> = Promise.resolve()
@@ -77,18 +78,21 @@ export async function deliver (delivery: Delivery, signal: AbortSignal): Promise
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, assignment.signal, failed.signal])
 
-  while (!stop.aborted) {
-    const portion = await gather(delivery, { ...open, from: offset, stop, idle: () => idle })
+  try {
+    while (!stop.aborted) {
+      const portion = await gather(delivery, { ...open, from: offset, stop, idle: () => idle })
+      await settling
+      if (portion === undefined) continue
+      offset = portion.range.to
+      idle = false
+      settling = settle(delivery, portion).finally(() => { idle = true })
+      // It is awaited above or below; a failure only ends the gathering early.
+      settling.catch(() => failed.abort())
+    }
+  } finally {
+    // Also when the gathering failed: a write that is still on its way would land behind the back of the next attempt.
     await settling
-    if (portion === undefined) continue
-    offset = portion.range.to
-    state = portion.state
-    idle = false
-    settling = settle(delivery, portion).finally(() => { idle = true })
-    // It is awaited above or below; a failure only ends the gathering early.
-    settling.catch(() => failed.abort())
   }
-  await settling
 }
 
 /** Where to go on: behind the intent that was left open, if there is one, and behind what retention has taken. */
@@ -96,12 +100,12 @@ async function start (delivery: Delivery): Promise<Start> {
   const { assignment, log } = delivery
   const { offset, state, intent } = assignment.committed
   const { first } = await assignment.bounds()
-  if (offset < first) {
-    log.error({ partition: assignment.partition, from: offset, to: first, rowsLost: first - offset }, 'Retention has removed rows that this output had not taken, going on behind them')
-    await assignment.commit(first, state)
-    return { offset: first, state }
-  }
-  return intent === undefined ? { offset, state } : recover(delivery, intent)
+  const from = Math.max(offset, first)
+  if (from > offset) log.error({ partition: assignment.partition, from: offset, to: from, rowsLost: from - offset }, 'Retention has removed rows that this output had not taken, going on behind them')
+  // What is left of an unfinished range may be at the destination already.
+  if (intent !== undefined && intent.to > from) return recover(delivery, { ...intent, from: Math.max(intent.from, from) })
+  if (from > offset) await assignment.commit(from, state)
+  return { offset: from, state }
 }
 
 /**
@@ -122,7 +126,13 @@ async function recover (delivery: Delivery, intent: Intent): Promise<Start> {
   }
   const rows = count(missing)
   log.info({ range, rows: portion.rows, rowsMissing: rows }, 'Finishing the rows that were in flight')
-  await settle(delivery, { ...portion, batches: missing, rows }, { again: true })
+  const verify = async (rowsRefused: number): Promise<void> => {
+    if (guarantee !== 'exactly once') return
+    const landed = await landedOf(sink, range)
+    const absent = count(portion.batches.map(batch => without(batch, landed))) - rowsRefused
+    if (absent > 0) throw new PlatformError('DESTINATION_UNAVAILABLE', `${absent} of ${portion.rows} rows are not in the destination although it said so`)
+  }
+  await settle(delivery, { ...portion, batches: missing, rows }, verify)
   return { offset: range.to, state: portion.state }
 }
 
@@ -188,16 +198,19 @@ async function gather ({ assignment, flush }: Delivery, { chain, rejects, from, 
   return { range: { partition: assignment.partition, from, to }, batches, rows: count(batches), bytes, rejected: rejects.take(), state: chain.snapshot(), oldest }
 }
 
-async function settle (delivery: Delivery, portion: Portion, { again = false } = {}): Promise<void> {
+/** `verify`: of a range that was begun before; its intent stands, and it looks at what is in the destination before the commit. */
+async function settle (delivery: Delivery, portion: Portion, verify?: (rowsRefused: number) => Promise<void>): Promise<void> {
   const { assignment, sink, sinkRejects, rejected, revision } = delivery
   const { range, batches, rows, state } = portion
   delivery.onSettle?.({ phase: 'began', ...portion, rejected: 0 })
   if (rows > 0) {
-    if (!again) await assignment.begin({ from: range.from, to: range.to, rows, hash: checksum(batches), revision })
+    if (verify === undefined) await assignment.begin({ from: range.from, to: range.to, rows, hash: checksum(batches), revision })
     for (const batch of batches) await sink.write(batch)
     await sink.flush(range)
   }
-  const refused = [...portion.rejected, ...sinkRejects.take()]
+  const refusedBySink = sinkRejects.take()
+  await verify?.(count(refusedBySink))
+  const refused = [...portion.rejected, ...refusedBySink]
   // Invariant 5: before the commit that passes them; the sequence makes a repeated append harmless.
   if (refused.length > 0) await rejected.append(refused, { sequence: range.to })
   // Invariant 2: commit only after flush resolved.

@@ -8,14 +8,25 @@ import { Rest } from './rest.ts'
 import { tickle } from './session.ts'
 import { tlsOptions } from './socket.ts'
 
+/** In the place of an address: a gateway of our own, for as long as the connection lives. */
+const SIMULATOR = 'simulator'
+
+async function openGateway (address: string): Promise<{ readonly url: string } & AsyncDisposable> {
+  if (address !== SIMULATOR) return { url: address, async [Symbol.asyncDispose] () {} }
+  const { startSimulator } = await import('./simulator/simulator.ts')
+  const simulator = await startSimulator({ port: 0 })
+  return { url: simulator.url, [Symbol.asyncDispose]: () => simulator.close() }
+}
+
 export default defineInput({
   description: 'Streams market data of Interactive Brokers through the Client Portal gateway, and records and fills its gaps.',
   options,
   names,
 
   async * read (config, context) {
+    await using gateway = await openGateway(config.gateway)
     const stop = new AbortController()
-    const connector = new Connector(settle(config), context, AbortSignal.any([context.signal, stop.signal]))
+    const connector = new Connector(settle({ ...config, gateway: gateway.url }), context, AbortSignal.any([context.signal, stop.signal]))
     const running = connector.run().then(() => connector.outbox.end(), error => connector.outbox.end(error as Error))
     try {
       yield * connector.outbox.chunks()
@@ -26,6 +37,7 @@ export default defineInput({
   },
 
   async probe (config, context) {
+    if (config.gateway === SIMULATOR) return
     const settings = settle(config)
     const dispatcher = new Agent({ connect: tlsOptions(settings) })
     try {

@@ -4,9 +4,9 @@ import type { Config } from '../../../runtime/plugin.ts'
 export const options = {
   gateway: {
     type: 'string',
-    description: 'Address of the Client Portal gateway\'s API; http and https both work, and the WebSocket goes to the same place. Without a path, /v1/api is added.',
-    pattern: '^https?://[^/]+',
-    examples: ['https://localhost:5000/v1/api']
+    description: 'Address of the Client Portal gateway\'s API; http and https both work, and the WebSocket goes to the same place. Without a path, /v1/api is added. The word simulator starts a simulated gateway that replays recorded prices.',
+    pattern: '^(https?://[^/]+|simulator$)',
+    examples: ['https://localhost:5000/v1/api', 'simulator']
   },
   instruments: {
     type: 'array',
