@@ -5,6 +5,7 @@ import type { JsonSchema } from './check.ts'
 import { listPlugins } from './loader.ts'
 import type { ListedPlugin } from './loader.ts'
 import { pipelineForm, reservedKeys } from './pipeline-form.ts'
+import { pipelineTestForm } from './pipeline-test-file.ts'
 import { optionsSchema } from './plugin-config.ts'
 import { topicForm } from './topic-form.ts'
 
@@ -31,6 +32,11 @@ export async function pipelineJsonSchema (root: string): Promise<JsonSchema> {
 /** schemas/<topic>.yaml */
 export function topicJsonSchema (): JsonSchema {
   return { $schema: draft, title: 'Topic schema', ...topicForm }
+}
+
+/** pipelines/<id>.test.yaml */
+export function pipelineTestJsonSchema (): JsonSchema {
+  return { $schema: draft, title: 'Tests of a pipeline', ...pipelineTestForm }
 }
 
 /** config/platform.yaml */

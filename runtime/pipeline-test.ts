@@ -92,7 +92,7 @@ async function flow (test: PipelineTest, pipeline: Pipeline, { root, schemas }: 
   const links: Link[] = []
   const chain = new Chain(links, rejects, { enter () {}, leave () {} })
   const stop = new AbortController()
-  const surroundings = { ...quiet, pipeline: pipeline.id, topic, topicNamed: topicNamed(schemas), clock, signal: stop.signal }
+  const surroundings = { ...quiet, root, pipeline: pipeline.id, topic, topicNamed: topicNamed(schemas), clock, signal: stop.signal }
   for (const step of pipeline.transforms) {
     const plugin = (await loadPlugin(root, 'transform', step.plugin)).plugin as TransformPlugin
     const reject: Context['reject'] = (row, reason) => { if (typeof row === 'number') chain.reject(step.name, row, reason) }

@@ -61,7 +61,7 @@ function platformTable (): string {
 function pluginList (plugins: readonly ListedPlugin[]): string {
   return pluginKinds.map(kind => {
     const rows = plugins.filter(plugin => plugin.kind === kind && plugin.problem === undefined).map(({ name, description, guarantee }) => [
-      `[${name}](${kind}s/${name}/README.md)`, escape(description), ...(kind === 'output' ? [guarantee ?? ''] : [])
+      `[${name}](${kind}s/${name}/README.md)`, escape(description.replace(/\.$/, '')), ...(kind === 'output' ? [guarantee ?? ''] : [])
     ])
     return table([kind, 'what it does', ...(kind === 'output' ? ['after a crash'] : [])], rows)
   }).join('\n\n')

@@ -1,7 +1,7 @@
 // `twolane schema`: writes the JSON Schemas that editors use.
 
 import { parseArgs } from 'node:util'
-import { pipelineJsonSchema, platformJsonSchema, topicJsonSchema } from '../editor-schema.ts'
+import { pipelineJsonSchema, pipelineTestJsonSchema, platformJsonSchema, topicJsonSchema } from '../editor-schema.ts'
 import { bringUpToDate } from './generated.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -10,6 +10,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
   const { values } = parseArgs({ args: [...args], options: { check: { type: 'boolean', default: false } } })
   const schemas = {
     'config/pipeline.schema.json': await pipelineJsonSchema(terminal.root),
+    'config/pipeline-test.schema.json': pipelineTestJsonSchema(),
     'config/topic.schema.json': topicJsonSchema(),
     'config/platform.schema.json': platformJsonSchema()
   }
