@@ -81,7 +81,7 @@ export async function conformOutput<O extends Options> (t: Test, subject: Output
 const claims: Record<string, (stage: Stage) => Promise<void>> = {
   'what it declares is complete': async ({ t, subject: { plugin } }) => {
     t.match(plugin.description, /\S/)
-    for (const [name, option] of Object.entries(plugin.options)) t.match(option.description, /\.$/, `${name} is described by a sentence`)
+    for (const [name, option] of Object.entries(plugin.options)) t.match(option.description, /\S/, `${name} is described`)
   },
 
   'rows arrive once and in order, over many flushes': async stage => {

@@ -2,6 +2,9 @@ import { open, unlink } from 'node:fs/promises'
 import { Compression, Table, WriterPropertiesBuilder, transformParquetStream } from 'parquet-wasm/node'
 import type { RecordBatch } from 'parquet-wasm/node'
 
+/** Prices and sizes have too many different values for a dictionary: the sooner the encoder gives it up, the faster and the smaller. */
+const DICTIONARY_BYTES_MAX = 16_384
+
 /**
  * One Parquet file as it grows. Row groups stream through the WebAssembly encoder to the disk, so the memory in use is
  * that of one row group, whatever the size of the file.
@@ -19,6 +22,7 @@ export class ParquetWriter {
       .setCompression(Compression.ZSTD)
       .setMaxRowGroupSize(group.rowsMax)
       .setMaxRowGroupBytes(group.bytesMax)
+      .setDictionaryPageSizeLimit(DICTIONARY_BYTES_MAX)
       .setCreatedBy('twolane')
       // One key only: the encoder writes several in random order, and a range written again is to be the same file.
       .setKeyValueMetadata(new Map([['twolane', JSON.stringify(labels)]]))
