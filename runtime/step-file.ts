@@ -33,7 +33,7 @@ export interface StepFile {
 }
 
 const groups = { input: 'input', transform: 'transforms', output: 'outputs' } as const
-const maximumSteps = 100
+const stepsMax = 100
 
 /** Reads the steps of a list (or the input); a step that is wrong is left out and its problems are added. */
 export async function readSteps (root: string, yaml: Interpolated, kind: PluginKind, problems: Problem[]): Promise<StepFile[]> {
@@ -41,7 +41,7 @@ export async function readSteps (root: string, yaml: Interpolated, kind: PluginK
   const given = (yaml.value as Readonly<Record<string, Json>>)[group]
   if (given === undefined) return []
   const list: Array<[Path, Json]> = kind === 'input' ? [[[group], given]] : (given as Json[]).map((item, i) => [[group, i], item])
-  if (list.length > maximumSteps) throw configInvalid([yaml.problem([group], `more than ${maximumSteps} steps`)])
+  if (list.length > stepsMax) throw configInvalid([yaml.problem([group], `more than ${stepsMax} steps`)])
   const steps: StepFile[] = []
   const places = new Map<string, string>()
   for (const [path, item] of list) {

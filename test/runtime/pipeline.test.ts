@@ -1,13 +1,15 @@
 /* eslint no-template-curly-in-string: "off" -- variables stand in the YAML */
+import fc from 'fast-check'
 import t from 'tap'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { stringify } from 'yaml'
 import type { Test } from 'tap'
 import { PlatformError } from '../../runtime/errors.ts'
 import { readPipeline, readPipelines, redact } from '../../runtime/pipeline.ts'
 import type { Pipeline } from '../../runtime/pipeline.ts'
-import { readSchemas } from '../../runtime/schema-file.ts'
+import { readSchemas, readTopic } from '../../runtime/schema-file.ts'
 
 const contract = pathToFileURL(join(import.meta.dirname, '../../runtime/plugin.ts')).href
 const feed = `import { defineInput } from '${contract}'
@@ -252,4 +254,25 @@ await t.test('one bad file never hides the others', async t => {
   t.strictSame(problems.map(({ file }) => file), ['schemas/broken.yaml', 'pipelines/UPPER.yaml', 'pipelines/bad.yaml', 'pipelines/folder.yaml', 'pipelines/other.yml', 'pipelines/uses-broken.yaml'])
   for (const { file, error } of problems) t.match(error, { code: 'CONFIG_INVALID', message: file })
   t.strictSame(await readPipelines(t.testdir({}), {}), { pipelines: new Map(), schemas: new Map(), problems: [] })
+})
+
+await t.test('no file, however odd, ends in anything but a CONFIG_INVALID', async t => {
+  const root = await project(t)
+  const schemas = await readSchemas(join(root, 'schemas'))
+  const word = fc.constantFrom('topic', 'input', 'outputs', 'transforms', 'name', 'flush', 'rename', 'limits', 'feed', 'sink', 'mapping', 'quotes', 'path', 'schema', 'rows', 'host', 'heap_megabytes', 'fields', 'type', 'key', 'event_time', 'cast', 'suffixes', 'aliases', 'toString', 'hasOwnProperty', '', '${HOST}', '$')
+  const value = fc.letrec<{ value: unknown, map: unknown, list: unknown }>(tie => ({
+    value: fc.oneof({ depthSize: 'small', maxDepth: 5 }, word, fc.constantFrom(null, true, 0, -1, 5, 1e300), tie('map'), tie('list')),
+    map: fc.dictionary(word, tie('value'), { maxKeys: 4 }),
+    list: fc.array(tie('value'), { maxLength: 3 })
+  })).value
+  const start = fc.record({ topic: fc.constantFrom('quotes', 'none'), input: value, transforms: value, outputs: value, fields: value, rest: value }, { requiredKeys: [] })
+  await fc.assert(fc.asyncProperty(fc.oneof(value, start), async value => {
+    const text = stringify(value)
+    for (const work of [() => readPipeline({ root, file: 'pipelines/a.yaml', text, env, schemas }), async () => readTopic('schemas/a.yaml', text)]) {
+      await work().catch((error: unknown) => {
+        if (!(error instanceof PlatformError) || error.code !== 'CONFIG_INVALID' || error.problems === undefined) throw error
+      })
+    }
+  }), { numRuns: 500 })
+  t.pass()
 })
