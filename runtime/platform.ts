@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { openBroker } from './broker/open.ts'
 import { startEmbedded } from './clickhouse/embedded.ts'
 import { describe } from './errors.ts'
+import { readFiles } from './files.ts'
 import { lockFolder } from './lock.ts'
 import { openLog } from './log.ts'
 import { masker } from './mask.ts'
@@ -62,6 +63,9 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const mask = masker(config.secrets)
     const { logger: log, forward } = openLog({ level: config.logLevel, onLine: line => platformRows.log(mask(line)) })
 
+    // Beside each other: both take most of a second.
+    const files = readFiles(root)
+    files.catch(() => {})
     const clickhouse = await openClickHouse(config, log)
     closers.push(() => clickhouse.close())
 
@@ -69,7 +73,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     closers.push(() => supervisor.close())
     await platformRows.open(broker, () => supervisor.metrics())
     closers.push(() => platformRows.close())
-    await supervisor.start()
+    await supervisor.start(files)
     const trimming = setInterval(() => { trimAll(broker, supervisor).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run')) }, TRIM_MS)
     closers.push(() => clearInterval(trimming))
 

@@ -56,8 +56,8 @@ export class Supervisor {
   }
 
   /** Starts all pipelines of the files. One that cannot run is shown by `status` and tried again; it holds up no other. */
-  async start (): Promise<void> {
-    this.#files = await readFiles(this.#options.root)
+  async start (files: Promise<Files> = readFiles(this.#options.root)): Promise<void> {
+    this.#files = await files
     for (const { file, message } of this.#files.problems) this.#options.log.error({ file }, message)
     const paused = this.#options.store.paused()
     const starting = [...this.#files.pipelines.values()].filter(pipeline => pipeline.enabled && !paused.has(pipeline.id)).map(pipeline => this.#launch(pipeline))

@@ -1,0 +1,22 @@
+// `npm run bench`: every number that the README claims, each script in a process of its own.
+
+import { spawnSync } from 'node:child_process'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+
+const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: string[]]> = [
+  ['Catch-up from the embedded topic into embedded ClickHouse', 'catchup.ts', '2', '3'],
+  ['Event to queryable, start, memory, reload, stop', 'latency.ts', '10000', '30'],
+  ['The mapping alone', 'mapping.ts'],
+  ['Arrow encoding alone', 'arrow.ts'],
+  ['The lake', 'lake.ts']
+]
+
+console.log(`${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`)
+let failed = 0
+for (const [what, file, ...args] of scripts) {
+  console.log(`\n${what} (node test/bench/${[file, ...args].join(' ')})`)
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, file), ...args], { stdio: 'inherit' })
+  if (status !== 0) failed++
+}
+process.exitCode = failed
