@@ -1,7 +1,7 @@
 // Rows out of one file, read once or followed while it grows.
 
 import { access, constants } from 'node:fs/promises'
-import { dirname, extname } from 'node:path'
+import { dirname, extname, resolve } from 'node:path'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { defineInput, RowBatch } from '../../../runtime/plugin.ts'
 import { Csv } from './csv.ts'
@@ -20,7 +20,7 @@ interface Checkpoint extends Place {
 }
 
 const options = {
-  path: { type: 'string', description: 'The file', examples: ['/data/quotes.ndjson'] },
+  path: { type: 'string', description: 'The file; a relative path begins at the folder of the project', examples: ['/data/quotes.ndjson'] },
   format: { type: 'string', description: 'ndjson: one JSON object a line; csv; auto: by the ending of the path', enum: ['auto', 'ndjson', 'csv'], default: 'auto' },
   follow: { type: 'boolean', description: 'Wait for the file and for more lines, also when the file is rotated (renamed, or cut off); false: end with the file', default: false },
   header: { type: 'array', description: 'CSV: the names of the columns; without it the first line has them', items: { type: 'string' }, minItems: 1, default: null },
@@ -39,7 +39,8 @@ export default defineInput({
   options,
   shorthand: 'path',
 
-  async * read (config, context) {
+  async * read (given, context) {
+    const config = placed(given, context)
     const { path, follow, poll_ms: pollMs, line_bytes_max: lineBytesMax } = config
     makeFormat(config, null) // A wrong configuration is told before the file is waited for.
     const tail = new Tail({ path, follow, pollMs, windowBytesMax: lineBytesMax + 2 ** 21 }, context)
@@ -56,7 +57,8 @@ export default defineInput({
     }
   },
 
-  async probe (config) {
+  async probe (given, context) {
+    const config = placed(given, context)
     makeFormat(config, null)
     // A followed file may come later; its folder has to be there.
     const path = config.follow ? dirname(config.path) : config.path
@@ -67,6 +69,11 @@ export default defineInput({
     }
   }
 })
+
+/** A relative path begins at the project's folder. */
+function placed (config: FileConfig, { root }: Context): FileConfig {
+  return { ...config, path: resolve(root, config.path) }
+}
 
 /** One file from where the tail stands to its end. */
 async function * readOne (tail: Tail, saved: Checkpoint | undefined, config: FileConfig, context: Context): AsyncGenerator<Chunk, void, void> {
