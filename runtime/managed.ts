@@ -6,7 +6,7 @@ import type { Pipeline } from './pipeline.ts'
 import type { Ending, PipelineWorker } from './pipeline-worker.ts'
 import type { Health } from './plugin.ts'
 
-export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused' | 'disabled'
+export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused' | 'disabled' | 'broken'
 
 export interface PipelineStatus {
   readonly id: string
@@ -17,6 +17,7 @@ export interface PipelineStatus {
   readonly revision: string
   readonly topic: string
   readonly steps: ReadonlyArray<{ readonly step: string } & Health>
+  /** Since the platform started. */
   readonly restarts: number
   /** ms since 1970 of the last change of state. */
   readonly since: number
@@ -29,7 +30,6 @@ export type Spawn = () => PipelineWorker
 
 export class ManagedPipeline {
   readonly pipeline: Pipeline
-  restarts = 0
   readonly #spawn: Spawn
   readonly #onEnding: (ending: Ending, retryDelayMs: number) => void
   readonly #backoff = new Backoff()
@@ -56,8 +56,13 @@ export class ManagedPipeline {
     return this.#worker.metrics
   }
 
+  /** Rows per second of a step, lately. */
+  rowsPerSecond (step: string): number {
+    return this.#worker.rate.of(step)
+  }
+
   get healthy (): boolean {
-    return this.status().healthy
+    return this.status(0).healthy
   }
 
   /** Resolves once every step has begun; rejects when one fails first. It is kept alive from now on in either case. */
@@ -74,15 +79,15 @@ export class ManagedPipeline {
     return worker.running
   }
 
-  /** Ends it for good. */
-  async stop (): Promise<Ending> {
+  /** Ends it for good, by force after `msMax`. */
+  async stop (msMax?: number): Promise<Ending> {
     this.#stopping = true
     clearTimeout(this.#retry)
     this.#set('stopping')
-    return this.#worker.stop()
+    return this.#worker.stop(msMax)
   }
 
-  status (): PipelineStatus {
+  status (restarts: number): PipelineStatus {
     const steps = [...this.#worker.health].map(([step, health]) => ({ step, ...health }))
     const bad = steps.filter(step => !step.ok).map(step => `${step.step} is ${step.state}${step.reason === undefined ? '' : `: ${step.reason}`}`)
     const alive = this.#state === 'running' || this.#state === 'ended'
@@ -95,7 +100,7 @@ export class ManagedPipeline {
       revision: this.pipeline.revision,
       topic: this.pipeline.topic,
       steps,
-      restarts: this.restarts,
+      restarts,
       since: this.#since
     }
   }
@@ -108,7 +113,6 @@ export class ManagedPipeline {
     this.#set('backing_off', ending.plugin === undefined ? ending.reason : `${ending.plugin}: ${ending.reason}`)
     this.#onEnding(ending, retryDelayMs)
     this.#retry = setTimeout(() => {
-      this.restarts++
       this.#worker = this.#spawn()
       // Its end is seen by `#afterEnd`.
       this.start().catch(() => {})

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { describe } from './errors.ts'
 import { Pulse, stepsOf } from './messages.ts'
+import { RowRate } from './row-rate.ts'
 import type { MetricObject } from 'prom-client'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
 import type { Health } from './plugin.ts'
@@ -28,6 +29,7 @@ const BUFFERS_BYTES_MAX = 2 ** 30
 export class PipelineWorker {
   readonly health = new Map<string, Health>()
   metrics: readonly MetricObject[] = []
+  readonly rate = new RowRate()
   /** Plugins are loaded; rejects when it ended before that. */
   readonly prepared: Promise<void>
   /** Every step has begun; rejects when one failed or the thread ended before that. */
@@ -68,12 +70,12 @@ export class PipelineWorker {
   }
 
   /** Lets it settle what is in flight; ends it by force, and names the step that hangs, when it takes too long. */
-  async stop (): Promise<Ending> {
+  async stop (msMax = this.#limits.stopMsMax): Promise<Ending> {
     this.#send({ type: 'stop' })
     const timer = setTimeout(() => {
       const step = this.#pulse.step ?? this.#unfinished()
-      this.#kill({ how: 'stuck', reason: `${step ?? 'A step'} did not stop within ${this.#limits.stopMsMax / 1000} s`, plugin: step })
-    }, this.#limits.stopMsMax)
+      this.#kill({ how: 'stuck', reason: `${step ?? 'A step'} did not stop within ${msMax / 1000} s`, plugin: step })
+    }, msMax)
     try {
       return await this.ended
     } finally {
@@ -88,6 +90,7 @@ export class PipelineWorker {
       case 'log': return this.#onLog(message.line)
       case 'metrics':
         this.metrics = message.metrics
+        this.rate.take(performance.now(), message.metrics)
         return
       case 'health':
         this.health.set(message.step, message.health)

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { describe, PlatformError } from './errors.ts'
 import { readFiles } from './files.ts'
 import { ManagedPipeline } from './managed.ts'
+import { MetricTotals } from './metric-totals.ts'
 import { PipelineWorker } from './pipeline-worker.ts'
 import type { MetricObject } from 'prom-client'
 import type { FileProblem, Files } from './files.ts'
@@ -30,6 +31,20 @@ export interface SupervisorOptions {
   readonly onLog: (line: string) => void
 }
 
+/** A change of files that belongs to a reload: made when no other change is under way, undone where the reload does not apply it. */
+export interface Edit {
+  make (): Promise<void>
+  undo (): Promise<void>
+}
+
+export interface ReloadOptions {
+  /** Nothing is applied when the plan would be another one by now. */
+  readonly planHash?: string
+  readonly edit?: Edit
+  /** The only pipeline that changes: what is wrong in the files of others, or new in them, waits for its own reload. */
+  readonly only?: string
+}
+
 /** What one step of a swap did, so that it can be undone. */
 interface Swap {
   readonly id: string
@@ -41,7 +56,11 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #running = new Map<string, ManagedPipeline>()
   #files: Files = { pipelines: new Map(), schemas: new Map(), problems: [] }
-  #reloading = false
+  /** Starts after failures, by pipeline. */
+  readonly #restarts = new Map<string, number>()
+  readonly #totals = new MetricTotals()
+  #changing: Promise<unknown> | undefined
+  #closing = false
 
   constructor (options: SupervisorOptions) {
     this.#options = options
@@ -58,7 +77,7 @@ export class Supervisor {
   /** Starts all pipelines of the files. One that cannot run is shown by `status` and tried again; it holds up no other. */
   async start (files: Promise<Files> = readFiles(this.#options.root)): Promise<void> {
     this.#files = await files
-    for (const { file, message } of this.#files.problems) this.#options.log.error({ file }, message)
+    for (const { file, message } of this.#files.problems) this.#options.log.error({ file, problems: message }, 'File cannot be used')
     const paused = this.#options.store.paused()
     const starting = [...this.#files.pipelines.values()].filter(pipeline => pipeline.enabled && !paused.has(pipeline.id)).map(pipeline => this.#launch(pipeline))
     await Promise.all(starting)
@@ -70,17 +89,43 @@ export class Supervisor {
   }
 
   /** Reads the files again and applies them. Never throws for what is wrong in them: the receipt says it. */
-  async reload ({ planHash }: { readonly planHash?: string } = {}): Promise<Receipt> {
+  async reload (options: ReloadOptions = {}): Promise<Receipt> {
     return this.#exclusively(async () => {
-      const began = performance.now()
-      const files = await readFiles(this.#options.root)
-      const plan = this.#planFor(files)
-      if (planHash !== undefined && plan.hash !== planHash) throw new PlatformError('STALE_PLAN', 'The files or the running pipelines have changed since the plan was made', { remedy: 'Make a new plan.' })
-      const { outcome, reason, changes } = await this.#apply(files, plan)
-      const receipt = this.#options.store.addReceipt({ time: Date.now(), outcome, reason, problems: files.problems, changes, ms: Math.round(performance.now() - began) })
-      this.#options.log.info({ revision: receipt.revision, outcome, reason, changes: changes.length, ms: receipt.ms }, 'Reloaded')
-      return receipt
+      const { edit } = options
+      if (edit === undefined) return this.#reload(options)
+      let receipt: Receipt | undefined
+      try {
+        await edit.make()
+        receipt = await this.#reload(options)
+        return receipt
+      } finally {
+        if (receipt?.outcome !== 'applied' && receipt?.outcome !== 'unchanged') await edit.undo()
+      }
     })
+  }
+
+  async #reload ({ planHash, edit, only }: ReloadOptions): Promise<Receipt> {
+    const began = performance.now()
+    const read = await readFiles(this.#options.root)
+    const files = only === undefined ? read : this.#changedIn(only, read)
+    const plan = this.#planFor(files)
+    if (planHash !== undefined && plan.hash !== planHash) throw new PlatformError('STALE_PLAN', 'The files or the running pipelines have changed since the plan was made', { remedy: 'Make a new plan.' })
+    const { outcome, reason, changes } = await this.#apply(files, plan)
+    if (outcome === 'applied' || outcome === 'unchanged') this.#files = { ...files, problems: read.problems }
+    // An edit that was refused is undone: what was wrong with it is in no file any more.
+    else if (edit === undefined) this.#files = { ...this.#files, problems: read.problems }
+    const receipt = this.#options.store.addReceipt({ time: Date.now(), outcome, reason, problems: files.problems, changes, ms: Math.round(performance.now() - began) })
+    this.#options.log.info({ revision: receipt.revision, outcome, reason, changes: changes.length, ms: receipt.ms }, 'Reloaded')
+    return receipt
+  }
+
+  /** The files as they were loaded, but for one pipeline and the schemas, which are as they were read now. */
+  #changedIn (id: string, read: Files): Files {
+    const pipelines = new Map(this.#files.pipelines)
+    const pipeline = read.pipelines.get(id)
+    if (pipeline === undefined) pipelines.delete(id)
+    else pipelines.set(id, pipeline)
+    return { pipelines, schemas: new Map([...this.#files.schemas, ...read.schemas]), problems: read.problems.filter(({ file }) => file === fileOf(id)) }
   }
 
   async pause (id: string): Promise<void> {
@@ -94,7 +139,7 @@ export class Supervisor {
 
   async resume (id: string): Promise<void> {
     await this.#exclusively(async () => {
-      const pipeline = this.#known(id)
+      const pipeline = this.#runnable(id)
       this.#options.store.setPaused(id, false)
       if (!this.#running.has(id)) await this.#launch(pipeline)
     })
@@ -102,7 +147,7 @@ export class Supervisor {
 
   async restart (id: string): Promise<void> {
     await this.#exclusively(async () => {
-      const pipeline = this.#known(id)
+      const pipeline = this.#runnable(id)
       await this.#running.get(id)?.stop()
       this.#running.delete(id)
       this.#options.store.setPaused(id, false)
@@ -110,18 +155,27 @@ export class Supervisor {
     })
   }
 
-  /** All pipelines that should run or are paused, and files that cannot be used. */
+  /** All pipelines: those that run, rest, or cannot run because of their file. */
   status (): PipelineStatus[] {
-    const paused = this.#options.store.paused()
-    const running = [...this.#running.values()].map(managed => managed.status())
-    const resting = [...this.#files.pipelines.values()].filter(({ id, enabled }) => enabled && paused.has(id) && !this.#running.has(id)).map((pipeline): PipelineStatus => ({
-      id: pipeline.id, state: 'paused', healthy: true, reasons: [], revision: pipeline.revision, topic: pipeline.topic, steps: [], restarts: 0, since: 0
+    const running = [...this.#running.values()].map(managed => managed.status(this.#restartsOf(managed.pipeline.id)))
+    const resting = [...this.#files.pipelines.values()].filter(({ id }) => !this.#running.has(id)).map(({ id, enabled, revision, topic }): PipelineStatus => ({
+      id, state: enabled ? 'paused' : 'disabled', healthy: true, reasons: [], revision, topic, steps: [], restarts: this.#restartsOf(id), since: 0
     }))
-    return [...running, ...resting].sort((a, b) => a.id < b.id ? -1 : 1)
+    // A file that was broken by a later change leaves its pipeline running as it was.
+    const broken = this.#files.problems.map(problem => ({ id: idOf(problem.file), ...problem })).filter(({ id }) => id !== undefined && !this.#running.has(id) && !this.#files.pipelines.has(id)).map(({ id = '', message }): PipelineStatus => ({
+      id, state: 'broken', healthy: false, reasons: message.split('\n'), revision: '', topic: '', steps: [], restarts: this.#restartsOf(id), since: 0
+    }))
+    return [...running, ...resting, ...broken].sort((a, b) => a.id < b.id ? -1 : 1)
   }
 
+  /** A registry for each pipeline, and one for each about its earlier lives: adding them up gives counters that only grow. */
   metrics (): MetricObject[][] {
-    return [...this.#running.values()].map(managed => [...managed.metrics])
+    return [...[...this.#running.values()].map(managed => [...managed.metrics]), ...this.#totals.all()]
+  }
+
+  /** Of one step, over the last ten seconds. */
+  rowsPerSecond (pipeline: string, step: string): number {
+    return this.#running.get(pipeline)?.rowsPerSecond(step) ?? 0
   }
 
   /** Pipelines that run, as they run; a file may say something else meanwhile. */
@@ -129,8 +183,13 @@ export class Supervisor {
     return [...this.#running.values()].map(managed => managed.pipeline)
   }
 
-  async close (): Promise<Ending[]> {
-    const endings = await Promise.all([...this.#running.values()].map(managed => managed.stop()))
+  /** Stops all pipelines, by force after `msMax`. A change that is under way ends first, but starts nothing any more. */
+  async close (msMax?: number): Promise<Ending[]> {
+    this.#closing = true
+    const stopAll = (): Promise<Ending[]> => Promise.all([...this.#running.values()].map(managed => managed.stop(msMax)))
+    const endings = await stopAll()
+    await this.#changing?.catch(() => {})
+    await stopAll()
     this.#running.clear()
     return endings
   }
@@ -157,10 +216,7 @@ export class Supervisor {
 
   async #apply (files: Files, plan: Plan): Promise<{ outcome: Outcome, reason: string, changes: AppliedChange[] }> {
     if (plan.problems.length > 0) return { outcome: 'rejected', reason: reasonOf(plan.problems), changes: [] }
-    if (plan.changes.length === 0) {
-      this.#files = files
-      return { outcome: 'unchanged', reason: '', changes: [] }
-    }
+    if (plan.changes.length === 0) return { outcome: 'unchanged', reason: '', changes: [] }
     const fresh = new Map<string, ManagedPipeline>()
     try {
       await Promise.all(plan.changes.map(async ({ pipeline: id }) => {
@@ -200,7 +256,7 @@ export class Supervisor {
         return { outcome: 'rolled_back', reason: `${change.pipeline}: ${failure}`, changes: swaps.map(({ applied }) => applied) }
       }
     }
-    this.#files = files
+    for (const { pipeline, change } of changes) if (change === 'removed' && !files.pipelines.has(pipeline)) this.#totals.forget(pipeline)
     return { outcome: 'applied', reason: '', changes: swaps.map(({ applied }) => applied) }
   }
 
@@ -214,6 +270,7 @@ export class Supervisor {
 
   /** Starts a pipeline and waits until it has begun or failed; either way it is kept alive. */
   async #launch (pipeline: Pipeline): Promise<void> {
+    if (this.#closing) return
     await this.#options.store.keepRevision(pipeline, this.#files.schemas)
     const managed = this.#manage(pipeline, this.#files.schemas)
     this.#running.set(pipeline.id, managed)
@@ -222,8 +279,16 @@ export class Supervisor {
 
   #manage (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ManagedPipeline {
     const { root, dataFolder, clickhouse, logLevel, log, onLog } = this.#options
-    const spawn = (): PipelineWorker => new PipelineWorker({ root, dataFolder, pipeline, schemas, clickhouse, logLevel }, onLog)
+    const spawn = (): PipelineWorker => {
+      const worker = new PipelineWorker({ root, dataFolder, pipeline, schemas, clickhouse, logLevel }, onLog)
+      void worker.ended.then(() => {
+        this.#totals.add(pipeline.id, worker.metrics)
+        worker.metrics = []
+      })
+      return worker
+    }
     return new ManagedPipeline(pipeline, spawn, (ending, retryDelayMs) => {
+      this.#restarts.set(pipeline.id, this.#restartsOf(pipeline.id) + 1)
       log.error({ pipeline: pipeline.id, plugin: ending.plugin, how: ending.how, reason: ending.reason, retryDelayMs }, 'Pipeline ended, starting it again')
     })
   }
@@ -234,22 +299,42 @@ export class Supervisor {
     return pipeline
   }
 
+  #runnable (id: string): Pipeline {
+    const pipeline = this.#known(id)
+    if (!pipeline.enabled) throw new PlatformError('PIPELINE_DISABLED', `The pipeline "${id}" is disabled in its file`, { remedy: `Take "enabled: false" out of ${pipeline.file} and reload.` })
+    return pipeline
+  }
+
+  #restartsOf (id: string): number {
+    return this.#restarts.get(id) ?? 0
+  }
+
   async #exclusively<T> (work: () => Promise<T>): Promise<T> {
-    if (this.#reloading) throw new PlatformError('RELOAD_BUSY', 'Another change is being applied', { remedy: 'Try again in a few seconds.' })
-    this.#reloading = true
+    if (this.#changing !== undefined || this.#closing) throw new PlatformError('RELOAD_BUSY', this.#closing ? 'The platform is stopping' : 'Another change is being applied', { remedy: 'Try again in a few seconds.' })
+    const changing = work()
+    this.#changing = changing
     try {
-      return await work()
+      return await changing
     } finally {
-      this.#reloading = false
+      this.#changing = undefined
     }
   }
+}
+
+function fileOf (id: string): string {
+  return `pipelines/${id}.yaml`
+}
+
+/** Undefined: the file is not one of a pipeline. */
+function idOf (file: string): string | undefined {
+  return /^pipelines\/(.+)\.ya?ml$/.exec(file)?.[1]
 }
 
 /** Undefined once every step has begun, else why not. */
 async function begins (managed: ManagedPipeline): Promise<string | undefined> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
-    const reasons = managed.status().reasons.join('; ')
+    const reasons = managed.status(0).reasons.join('; ')
     reject(new Error(reasons === '' ? `it has not begun within ${BEGIN_MS_MAX / 1000} s` : reasons))
   }, BEGIN_MS_MAX)
   try {

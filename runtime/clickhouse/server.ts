@@ -51,6 +51,8 @@ process.on('message', (order: Order) => {
   else void close()
 })
 // Without a parent nobody would ever end this process, and the folder would stay locked.
+// Ctrl-C and service managers signal the whole group: the platform drains first and then closes this process itself.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 process.on('disconnect', () => { process.kill(process.pid, 'SIGKILL') })
 
 async function start (options: StartOptions): Promise<void> {
@@ -59,8 +61,6 @@ async function start (options: StartOptions): Promise<void> {
     // The engine's lock is held from here on, so whatever lies in the spool is left over from a crash.
     const pipes = options.limits.readsMax + options.limits.abandonedMax
     const spool = await Spool.open(options.folder, { roomBytes: options.spoolRoomBytes, pipes })
-    // Files of the spool are named without their folder in SQL: a path could hold characters that the engine takes for a pattern.
-    process.chdir(spool.folder)
     const queries = new Queries(engine, spool, options.limits)
     const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (message, response) => {
       void answer(message, response, engine, queries, options.credentials)
