@@ -1,4 +1,5 @@
 import { fromRows } from './batch.ts'
+import { describe, PlatformError } from './errors.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Json, Mapping } from './plugin.ts'
 import type { Rejects } from './rejects.ts'
@@ -41,8 +42,13 @@ export class Chain {
     for (const { step, mapping } of this.#links) {
       this.#current = batch
       this.#watch.enter(step)
-      batch = mapping.map(batch)
-      this.#watch.leave()
+      try {
+        batch = mapping.map(batch)
+      } catch (cause) {
+        throw new PlatformError('PLUGIN_FAILED', `Mapping the rows from offset ${raw.offsetAt(0)} on failed: ${describe(cause)}`, { where: step, cause })
+      } finally {
+        this.#watch.leave()
+      }
     }
     return batch
   }

@@ -203,8 +203,10 @@ async function settle (delivery: Delivery, portion: Portion, verify?: (rowsRefus
   const { assignment, sink, sinkRejects, rejected, revision } = delivery
   const { range, batches, rows, state } = portion
   delivery.onSettle?.({ phase: 'began', ...portion, rejected: 0 })
+  // Also for a portion of which all rows were refused: its range has to be the same when it is repeated.
+  const begins = verify === undefined && (rows > 0 || portion.rejected.length > 0)
+  if (begins) await assignment.begin({ from: range.from, to: range.to, rows, hash: checksum(batches), revision })
   if (rows > 0) {
-    if (verify === undefined) await assignment.begin({ from: range.from, to: range.to, rows, hash: checksum(batches), revision })
     for (const batch of batches) await sink.write(batch)
     await sink.flush(range)
   }
