@@ -20,8 +20,6 @@ export interface PlatformConfig {
   readonly host: string
   /** Absolute. */
   readonly dataFolder: string
-  /** `embedded`, or the addresses of Apache Kafka: `kafka://host:9092,host:9092`. */
-  readonly broker: string
   /** `embedded`, or the URL of a ClickHouse server. */
   readonly clickhouse: string
   /** What the embedded engine may use. */
@@ -29,10 +27,6 @@ export interface PlatformConfig {
   /** Undefined: one is made at the first start. Secret. */
   readonly adminToken: string | undefined
   readonly logLevel: typeof logLevels[number]
-  /** How many days the streaming database holds; older data is in the warehouse. */
-  readonly realtimePeriodDays: number
-  /** Absolute, or a URL. */
-  readonly lake: string
   /** Texts that logs and answers must not show. */
   readonly secrets: readonly string[]
 }
@@ -48,13 +42,10 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   port: { variable: 'TWOLANE_PORT', schema: { type: 'integer', minimum: 0, maximum: 65_535, default: 8080, description: 'Port of the control panel and the API; 0: any free one.' } },
   host: { variable: 'TWOLANE_HOST', schema: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' } },
   data_folder: { variable: 'TWOLANE_DATA', schema: { type: 'string', minLength: 1, default: './data', description: 'Folder of all state; relative to the project.' } },
-  broker: { variable: 'TWOLANE_BROKER', schema: { type: 'string', pattern: '^(?:embedded|kafka://[^/\\s]+)$', default: 'embedded', description: 'embedded, or kafka://host:9092,host:9092.' } },
   clickhouse: { variable: 'TWOLANE_CLICKHOUSE', schema: { type: 'string', pattern: '^(?:embedded|https?://[^\\s]+)$', default: 'embedded', description: 'embedded, or http(s)://user:password@host:8123.', writeOnly: true } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
   admin_token: { variable: 'TWOLANE_ADMIN_TOKEN', schema: { type: 'string', default: '', description: 'Token of the first administrator, 16 characters or more; empty: one is made at the first start.', pattern: '^(?:.{16,})?$', writeOnly: true } },
-  log_level: { variable: 'TWOLANE_LOG_LEVEL', schema: { type: 'string', enum: [...logLevels], default: 'info', description: 'The least important level that is logged.' } },
-  realtime_period_days: { variable: 'TWOLANE_REALTIME_PERIOD_DAYS', schema: { type: 'integer', minimum: 1, maximum: 3650, default: 3, description: 'Days that the streaming database holds; older data is in the warehouse.' } },
-  lake: { variable: 'TWOLANE_LAKE', schema: { type: 'string', default: '', description: 'Folder (relative to the project) or URL of the data lake; empty: lake/ in the data folder.' } }
+  log_level: { variable: 'TWOLANE_LOG_LEVEL', schema: { type: 'string', enum: [...logLevels], default: 'warn', description: 'The least important level that the terminal shows; the topic _platform has everything from info on.' } }
 }
 
 export const platformForm = {
@@ -88,13 +79,10 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     port: value['port'] as number,
     host: value['host'] as string,
     dataFolder,
-    broker: value['broker'] as string,
     clickhouse: value['clickhouse'] as string,
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
-    realtimePeriodDays: value['realtime_period_days'] as number,
-    lake: lakeOf(root, dataFolder, value['lake'] as string),
     secrets: [...new Set([...yaml.secrets, ...secretsOf(token, value['clickhouse'] as string)])]
   }
 }
@@ -112,11 +100,6 @@ async function textOf (path: string): Promise<string> {
 function environmentFile (variable: string): YamlFile {
   const problem = (_: unknown, message: string): Problem => ({ file: 'environment', line: 0, column: 0, path: variable, message })
   return { file: 'environment', value: {}, where: () => `environment ${variable}`, problem, plain: () => false, source: () => undefined, replaced: new Map() }
-}
-
-function lakeOf (root: string, dataFolder: string, lake: string): string {
-  if (lake === '') return join(dataFolder, 'lake')
-  return /^[a-z][a-z0-9+.-]*:\/\//.test(lake) ? lake : resolve(root, lake)
 }
 
 function secretsOf (token: string, clickhouse: string): string[] {

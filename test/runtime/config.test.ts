@@ -24,25 +24,21 @@ await t.test('without a file and without variables the defaults hold', async t =
     port: 8080,
     host: '127.0.0.1',
     dataFolder: join(root, 'data'),
-    broker: 'embedded',
     clickhouse: 'embedded',
     clickhouseMemoryGigabytes: 2,
     adminToken: undefined,
-    logLevel: 'info',
-    realtimePeriodDays: 3,
-    lake: join(root, 'data/lake'),
+    logLevel: 'warn',
     secrets: []
   })
 })
 
 await t.test('the environment wins over the file, and the file over the defaults', async t => {
-  const root = project(t, 'port: 9000\nlog_level: debug\nlake: s3://bucket/lake\nclickhouse: "http://u:${PASSWORD}@db:8123"')
+  const root = project(t, 'port: 9000\nlog_level: debug\nclickhouse: "http://u:${PASSWORD}@db:8123"')
   const env = { TWOLANE_PORT: '9100', TWOLANE_ADMIN_TOKEN: 'canary-token-0123456789', TWOLANE_DATA: '/var/twolane', TWOLANE_LOG_LEVEL: '', PASSWORD: 'p%40ss%' }
   t.match(await readConfig({ root, env }), {
     port: 9100,
     logLevel: 'debug',
     dataFolder: '/var/twolane',
-    lake: 's3://bucket/lake',
     adminToken: 'canary-token-0123456789',
     clickhouse: 'http://u:p%40ss%@db:8123',
     secrets: ['p%40ss%', 'canary-token-0123456789']
@@ -55,17 +51,17 @@ await t.test('tokens and passwords are secrets', async t => {
 })
 
 await t.test('what is wrong in the file and in the environment is said at once, without values', async t => {
-  const root = project(t, 'prot: 1\nlog_level: inof\nrealtime_period_days: 0\nclickhouse: canary\nadmin_token: canary')
-  const env = { TWOLANE_PORT: 'canary', TWOLANE_BROKER: 'canary://x', TWOLANE_LOG_LEVEL: 'canary', TWOLANE_ADMIN_TOKEN: 'canary' }
+  const root = project(t, 'prot: 1\nlog_level: inof\nclickhouse_memory_gigabytes: 0\nclickhouse: canary\nadmin_token: canary')
+  const env = { TWOLANE_PORT: 'canary', TWOLANE_CLICKHOUSE: 'canary://x', TWOLANE_LOG_LEVEL: 'canary', TWOLANE_ADMIN_TOKEN: 'canary' }
   const lines = await linesOf(readConfig({ root, env }))
   t.strictSame(lines, [
     'environment TWOLANE_PORT: must be a whole number, not a text',
-    'environment TWOLANE_BROKER: must match ^(?:embedded|kafka://[^/\\s]+)$ (embedded, or kafka://host:9092,host:9092)',
+    'environment TWOLANE_CLICKHOUSE: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123)',
     'environment TWOLANE_ADMIN_TOKEN: must match ^(?:.{16,})?$ (Token of the first administrator, 16 characters or more; empty: one is made at the first start)',
     'environment TWOLANE_LOG_LEVEL: must be one of error, warn, info, debug, silent',
     'config/platform.yaml:1:1 prot: unknown key; did you mean "port"?',
     'config/platform.yaml:2:1 log_level: "inof" is not allowed; did you mean "info"?',
-    'config/platform.yaml:3:1 realtime_period_days: must be at least 1',
+    'config/platform.yaml:3:1 clickhouse_memory_gigabytes: must be more than 0',
     'config/platform.yaml:4:1 clickhouse: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123)',
     'config/platform.yaml:5:1 admin_token: must match ^(?:.{16,})?$ (Token of the first administrator, 16 characters or more; empty: one is made at the first start)'
   ])
