@@ -48,11 +48,17 @@ export interface ListedPlugin {
   readonly problem: string | undefined
 }
 
-/** All plugins of the folder, by kind and name; a broken one is listed with its problem. */
-export async function listPlugins (root: string): Promise<ListedPlugin[]> {
+export interface UsedPlugin {
+  readonly kind: PluginKind
+  readonly name: string
+}
+
+/** All plugins of the folder, and those in use that are npm packages, by kind and name; a broken one is listed with its problem. */
+export async function listPlugins (root: string, used: readonly UsedPlugin[] = []): Promise<ListedPlugin[]> {
   const list: ListedPlugin[] = []
   for (const kind of pluginKinds) {
-    for (const name of await folderPlugins(root, kind)) {
+    const names = new Set([...await folderPlugins(root, kind), ...used.filter(plugin => plugin.kind === kind).map(({ name }) => name)])
+    for (const name of [...names].sort()) {
       const listed = { kind, name, description: '', options: {}, shorthand: undefined, guarantee: undefined, problem: undefined }
       try {
         const { plugin } = await loadPlugin(root, kind, name)

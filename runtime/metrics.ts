@@ -23,6 +23,12 @@ export class PipelineMetrics {
 
   readonly #plugin = new Map<string, Counter<Label> | Gauge<Label> | Histogram<Label>>()
 
+  /** Makes the series of a step, at 0. */
+  begin (pipeline: string, step: string): void {
+    const counters = step.startsWith('transforms.') ? [] : [this.rows, this.bytes, this.batches, this.rejected, this.failures]
+    for (const counter of counters) counter.inc({ pipeline, step }, 0)
+  }
+
   /** What a plugin counts itself, as `twolane_plugin_<name>`. */
   of (pipeline: string, step: string): Metrics {
     const labels = { pipeline, step }

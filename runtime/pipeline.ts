@@ -135,7 +135,8 @@ export async function readPipelines (root: string, env: Environment): Promise<Pi
   return { pipelines, schemas, problems }
 }
 
-const mask = '***'
+/** What stands for a secret. */
+export const mask = '***'
 
 /** The public form: secrets are `***`, and what only the runtime needs is left out. */
 export function redact (pipeline: Pipeline): Omit<Pipeline, 'secrets' | 'publicText'> {

@@ -1,23 +1,19 @@
 // What the control side keeps: one SQLite database, `control.db`, in the data folder.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makeFolder, writeDurably } from './durable.ts'
+import type { KeptRevision } from './kept-revision.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Receipt } from './receipt.ts'
 import type { Topic } from './schema.ts'
 
 const RECEIPTS_MAX = 1000
 const REVISIONS_KEPT = 20
-
-/** What a worker needs to finish rows that an older revision began: the text, not the resolved secrets. */
-export interface KeptRevision {
-  readonly file: string
-  readonly text: string
-  readonly schemas: readonly Topic[]
-}
+/** In the data folder: the admin token that the platform made itself. */
+export const ADMIN_TOKEN_FILE = 'admin-token'
 
 export class Store {
   readonly #folder: string
@@ -56,16 +52,24 @@ export class Store {
     this.#database.prepare(paused ? 'insert or ignore into paused values (?)' : 'delete from paused where pipeline = ?').run(pipeline)
   }
 
-  /** The admin token, where there was none before; only its hash is kept. */
+  /**
+   * The admin token, where there was none before; only its hash is kept. The file lets the user who started the platform
+   * use the command line without it: only that user can read it, and may remove it.
+   */
   makeAdminToken (): string | undefined {
     if (this.#hash('admin') !== undefined) return undefined
     const token = `tl_${randomBytes(32).toString('base64url')}`
+    const file = join(this.#folder, ADMIN_TOKEN_FILE)
+    // The mode holds for a new file only.
+    rmSync(file, { force: true })
+    writeFileSync(file, `${token}\n`, { mode: 0o600 })
     this.#database.prepare('insert into secrets values (?, ?)').run('admin', sha256(token))
     return token
   }
 
   /** Replaces the admin token by one from the configuration. */
   setAdminToken (token: string): void {
+    rmSync(join(this.#folder, ADMIN_TOKEN_FILE), { force: true })
     this.#database.prepare('insert into secrets values (?1, ?2) on conflict (name) do update set hash = ?2').run('admin', sha256(token))
   }
 
@@ -77,7 +81,7 @@ export class Store {
   /** Durable before a worker runs the revision. */
   async keepRevision (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<void> {
     const folder = join(this.#folder, 'revisions', pipeline.id)
-    const kept: KeptRevision = { file: pipeline.file, text: pipeline.text, schemas: [...schemas.values()] }
+    const kept: KeptRevision = { file: pipeline.file, text: pipeline.publicText, schemas: [...schemas.values()] }
     await makeFolder(folder)
     await writeDurably(join(folder, `${pipeline.revision}.json`), JSON.stringify(kept))
     const byAge = readdirSync(folder).filter(name => name.endsWith('.json')).map(name => ({ name, time: statSync(join(folder, name)).mtimeMs })).sort((a, b) => b.time - a.time)

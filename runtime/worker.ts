@@ -1,23 +1,19 @@
 // The thread of one pipeline. It is started by the supervisor (supervisor.ts) with WorkerData, prepares, waits for
 // `start`, runs until `stop`, and ends. A plugin can throw, exit or fill its memory here and hurts no other pipeline.
 
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import pino from 'pino'
 import { pluginIn } from './blame.ts'
 import { openBroker } from './broker/open.ts'
 import { describe } from './errors.ts'
+import { readKeptRevision } from './kept-revision.ts'
 import { masker } from './mask.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { PipelineMetrics } from './metrics.ts'
-import { readPipeline } from './pipeline.ts'
 import { PipelineRun } from './run.ts'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
-import type { Pipeline } from './pipeline.ts'
-import type { Topic } from './schema.ts'
+import type { OldRevision } from './kept-revision.ts'
 import type { Surroundings } from './steps.ts'
-import type { KeptRevision } from './store.ts'
 
 const BEAT_MS = 250
 const MEASURE_MS = 1000
@@ -28,9 +24,22 @@ const { pipeline, schemas, dataFolder, root } = data
 const port = parentPort as NonNullable<typeof parentPort>
 const mask = masker(pipeline.secrets)
 
-/** Everything that leaves the thread is text for people or numbers: no secret may be in it. */
+/** No text for people that leaves the thread may hold a secret. */
 function send (message: FromWorker): void {
-  port.postMessage(message.type === 'metrics' ? message : JSON.parse(mask(JSON.stringify(message))))
+  port.postMessage(masked(message))
+}
+
+/** Words of the protocol stay: a secret may be as short and plain as one of them. */
+function masked (message: FromWorker): FromWorker {
+  switch (message.type) {
+    case 'log': return { ...message, line: mask(message.line) }
+    case 'failed': return { ...message, reason: mask(message.reason) }
+    case 'health': {
+      const { reason } = message.health
+      return reason === undefined ? message : { ...message, health: { ...message.health, reason: mask(reason) } }
+    }
+    default: return message
+  }
 }
 
 const pulse = new Pulse(stepsOf(pipeline), data.pulse)
@@ -68,11 +77,9 @@ const surroundings: Surroundings = {
 }
 
 /** Revisions are kept by the supervisor as files, before a worker with them starts. */
-async function keptRevision (revision: string): Promise<{ pipeline: Pipeline, schemas: ReadonlyMap<string, Topic> } | undefined> {
+async function keptRevision (revision: string): Promise<OldRevision | undefined> {
   try {
-    const kept = JSON.parse(await readFile(join(dataFolder, 'revisions', pipeline.id, `${revision}.json`), 'utf8')) as KeptRevision
-    const schemas = new Map(kept.schemas.map(topic => [topic.name, topic]))
-    return { schemas, pipeline: await readPipeline({ root, file: kept.file, text: kept.text, env: process.env, schemas }) }
+    return await readKeptRevision(revision, { root, dataFolder, pipeline, env: process.env })
   } catch (error) {
     logger.warn({ revision, reason: describe(error) }, 'The revision that began the rows in flight cannot be opened, finishing them with the current one')
     return undefined
@@ -87,6 +94,8 @@ function guardMemory (): void {
   exit(1)
 }
 
+// A counter that is there from the start shows its first increase, too.
+for (const step of stepsOf(pipeline)) metrics.begin(pipeline.id, step)
 const run = new PipelineRun(surroundings, keptRevision)
 const beat = setInterval(() => pulse.beat(), BEAT_MS)
 const report = async (): Promise<void> => {
