@@ -61,7 +61,7 @@ await t.test('what is wrong in the file and in the environment is said at once, 
     'environment TWOLANE_LOG_LEVEL: must be one of error, warn, info, debug, silent',
     'config/platform.yaml:1:1 prot: unknown key; did you mean "port"?',
     'config/platform.yaml:2:1 log_level: "inof" is not allowed; did you mean "info"?',
-    'config/platform.yaml:3:1 clickhouse_memory_gigabytes: must be more than 0',
+    'config/platform.yaml:3:1 clickhouse_memory_gigabytes: must be above 0',
     'config/platform.yaml:4:1 clickhouse: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123)',
     'config/platform.yaml:5:1 admin_token: must match ^(?:.{16,})?$ (Token of the first administrator, 16 characters or more; empty: one is made at the first start)'
   ])
