@@ -50,9 +50,9 @@ process.on('message', (order: Order) => {
   if (order.type === 'start') void start(order.options)
   else void close()
 })
-// Without a parent nobody would ever end this process, and the folder would stay locked.
 // Ctrl-C and service managers signal the whole group: the platform drains first and then closes this process itself.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+// Without a parent nobody would ever end this process, and the folder would stay locked.
 process.on('disconnect', () => { process.kill(process.pid, 'SIGKILL') })
 
 async function start (options: StartOptions): Promise<void> {

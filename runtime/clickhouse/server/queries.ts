@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { basename } from 'node:path'
 import { Answer } from './answer.ts'
 import type { Body } from './body.ts'
 import { ClientGone, openBody } from './body.ts'
@@ -97,7 +96,7 @@ export class Queries {
   async #insert (source: Source, body: Body, answer: Answer): Promise<void> {
     const file = await spoolBody(source.inlineData, body, this.#spool)
     try {
-      const sql = insertSql(source, basename(file.path))
+      const sql = insertSql(source, file.path)
       const finished = await this.#connected(source, this.#writes, answer, connection => connection.run(sql, 'Null'))
       answer.end('TabSeparated', finished, undefined, finished.rowsRead)
     } finally {
@@ -110,7 +109,7 @@ export class Queries {
     const file = await spoolBody(Buffer.alloc(0), packed, this.#spool)
     const connection = this.#engine.connect()
     try {
-      const query = `SELECT raw FROM file(${quote(basename(file.path))}, 'RawBLOB', 'raw String', ${quote(encoding)}) SETTINGS max_result_bytes = ${this.#limits.bodyBytesMax}`
+      const query = `SELECT raw FROM file(${quote(file.path)}, 'RawBLOB', 'raw String', ${quote(encoding)}) SETTINGS max_result_bytes = ${this.#limits.bodyBytesMax}`
       return Buffer.from((await connection.run(query, 'RawBLOB')).bytes)
     } finally {
       connection.close()
@@ -138,7 +137,7 @@ export class Queries {
     const format = source.statement.format?.name ?? source.request.format
     let finished: Finished | undefined
     let failed: unknown
-    const done = this.#connected(source, this.#reads, answer, connection => runInto(connection, source, basename(pipe), format))
+    const done = this.#connected(source, this.#reads, answer, connection => runInto(connection, source, pipe, format))
       .then(result => { finished = result }, (error: unknown) => { failed = error })
     try {
       for await (const piece of readPipe(pipe, done)) {
@@ -174,7 +173,7 @@ export class Queries {
     if (session === undefined) {
       const connection = this.#engine.connect()
       try {
-        await dress(connection, source.request)
+        await dress(connection, source)
         return await work(connection)
       } finally {
         connection.close()

@@ -6,6 +6,7 @@ import type { Source } from './source.ts'
 import { quote } from './sql.ts'
 
 const readingVerbs = new Set(['SELECT', 'WITH', '(', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXISTS', 'EXPLAIN', 'SET', 'USE'])
+const writeSeconds = '3600'
 /** Statements that keep what they set, in a session. */
 const settingVerbs = new Set(['SET', 'USE'])
 
@@ -13,8 +14,8 @@ const settingVerbs = new Set(['SET', 'USE'])
  * Puts the request's database, settings and parameters on a connection that ends with the request.
  * GET, and a request that sets `readonly`, get a connection that can change nothing.
  */
-export async function dress (connection: Connection, request: QueryRequest): Promise<void> {
-  const settings = settingsOf(request)
+export async function dress (connection: Connection, { request, statement }: Source): Promise<void> {
+  const settings = settingsOf(request, statement.verb)
   if (request.readonly && !settings.has('readonly')) settings.set('readonly', '2')
   // Last of all, for nothing can be set behind it.
   const level = settings.get('readonly')
@@ -28,7 +29,7 @@ export async function dress (connection: Connection, request: QueryRequest): Pro
  * for a server keeps a request's own settings out of the session.
  */
 export async function dressSession (connection: Connection, { request, statement, text }: Source, leftovers: Set<string>): Promise<() => Promise<void>> {
-  const settings = settingsOf(request)
+  const settings = settingsOf(request, statement.verb)
   // SET readonly could never be taken back, so the kind of statement decides.
   if ((request.readonly || Number(settings.get('readonly') ?? 0) > 0) && !readingVerbs.has(statement.verb)) throw readonlyError()
   settings.delete('readonly')
@@ -38,9 +39,13 @@ export async function dressSession (connection: Connection, { request, statement
   return undo
 }
 
-/** The query's id travels as its comment, the one thing by which the engine's list of queries can be searched. */
-function settingsOf (request: QueryRequest): Map<string, string> {
-  return new Map([['log_comment', request.queryId], ...request.settings])
+/**
+ * The query's id travels as its comment, the one thing by which the engine's list of queries can be searched.
+ * What writes may take longer than a read may: cut off in the middle it could leave a part of its rows behind.
+ */
+function settingsOf (request: QueryRequest, verb: string): Map<string, string> {
+  const patience: Array<[string, string]> = readingVerbs.has(verb) ? [] : [['max_execution_time', writeSeconds]]
+  return new Map([['log_comment', request.queryId], ...patience, ...request.settings])
 }
 
 async function assign (connection: Connection, request: QueryRequest, settings: ReadonlyMap<string, string>): Promise<void> {

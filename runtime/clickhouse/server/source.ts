@@ -31,6 +31,7 @@ export async function readSource (asked: QueryRequest, message: IncomingMessage,
       body.giveBack(head.subarray(statement.end))
       return { request: asked, statement, text: head.subarray(0, statement.end), inlineData: Buffer.alloc(0) }
     }
+    if (whole && statement !== undefined) return { request: asked, statement, text: head, inlineData: Buffer.alloc(0) }
     body.giveBack(head)
   }
   const { head: rest, whole } = await body.head(textBytesMax)

@@ -2,18 +2,22 @@
  * A place for files that live as long as one request: bodies of inserts, and pipes that answers come through.
  * It is a folder of its own, named after the data folder, so that the next start finds and empties what a crash left.
  *
- *   /dev/shm/twolane-<hash of the data folder>/   where there is memory-backed space to spare
- *   <data folder>/../.<name>-spool/               elsewhere: beside the engine's files, never among them
+ *   /dev/shm/twolane-<hash of the data folder>/    where there is memory-backed space to spare
+ *   <data folder>/../.twolane-<hash>/              elsewhere: beside the engine's files, never among them
+ *   <folder for temporary files>/twolane-<hash>/   where that path holds characters of a pattern: the engine would look
+ *                                                  for files that match it, find none, and insert nothing without a word
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { mkdir, open, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 const memoryFolder = '/dev/shm'
+const pattern = /[*?{}[\]|]/
 
 export class Spool {
   readonly folder: string
@@ -30,10 +34,8 @@ export class Spool {
 
   /** `roomBytes` is what the memory-backed place must have to spare; `pipes` how many answers may stream at once. */
   static async open (dataFolder: string, { roomBytes, pipes }: { roomBytes: number, pipes: number }): Promise<Spool> {
-    const whole = resolve(dataFolder)
     const inMemory = await hasRoom(roomBytes)
-    const hash = createHash('sha256').update(whole).digest('hex').slice(0, 16)
-    const folder = inMemory ? join(memoryFolder, `twolane-${hash}`) : join(dirname(whole), `.${basename(whole).replace(/[^\w.-]/g, '_')}-spool`)
+    const folder = place(resolve(dataFolder), inMemory)
     rmSync(folder, { recursive: true, force: true })
     await mkdir(folder, { recursive: true, mode: 0o700 })
     return new Spool(folder, inMemory, await makePipes(folder, pipes))
@@ -114,6 +116,15 @@ class DiskFile implements SpoolFile {
     await this.finish()
     unlinkSync(this.path)
   }
+}
+
+function place (dataFolder: string, inMemory: boolean): string {
+  const hash = createHash('sha256').update(dataFolder).digest('hex').slice(0, 16)
+  if (inMemory) return join(memoryFolder, `twolane-${hash}`)
+  const beside = dirname(dataFolder)
+  const folder = pattern.test(beside) ? join(tmpdir(), `twolane-${hash}`) : join(beside, `.twolane-${hash}`)
+  if (pattern.test(folder)) throw new Error(`The folder for temporary files, ${folder}, must not hold any of * ? { } [ ] |`)
+  return folder
 }
 
 async function hasRoom (bytes: number): Promise<boolean> {
