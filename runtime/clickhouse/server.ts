@@ -56,11 +56,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}
 process.on('disconnect', () => { process.kill(process.pid, 'SIGKILL') })
 
 async function start (options: StartOptions): Promise<void> {
+  let spool: Spool | undefined
   try {
     const engine = await Engine.open({ folder: options.folder, args: options.engineArgs })
     // The engine's lock is held from here on, so whatever lies in the spool is left over from a crash.
     const pipes = options.limits.readsMax + options.limits.abandonedMax
-    const spool = await Spool.open(options.folder, { roomBytes: options.spoolRoomBytes, pipes })
+    spool = await Spool.open(options.folder, { roomBytes: options.spoolRoomBytes, pipes })
     const queries = new Queries(engine, spool, options.limits)
     const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (message, response) => {
       void answer(message, response, engine, queries, options.credentials)
@@ -70,6 +71,7 @@ async function start (options: StartOptions): Promise<void> {
     running = { engine, queries, spool, server }
     report({ type: 'up', port: (server.address() as AddressInfo).port, version: engine.version })
   } catch (error) {
+    spool?.close()
     report(failure(error))
   }
 }

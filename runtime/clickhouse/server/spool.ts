@@ -3,7 +3,7 @@
  * It is a folder of its own, named after the data folder, so that the next start finds and empties what a crash left.
  *
  *   /dev/shm/twolane-<hash of the data folder>/    where there is memory-backed space to spare
- *   <data folder>/../.twolane-<hash>/              elsewhere: beside the engine's files, never among them
+ *   <data folder>/spool/                           elsewhere; the engine has no folder of that name
  *   <folder for temporary files>/twolane-<hash>/   where that path holds characters of a pattern: the engine would look
  *                                                  for files that match it, find none, and insert nothing without a word
  */
@@ -13,7 +13,7 @@ import { closeSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { mkdir, open, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 const memoryFolder = '/dev/shm'
@@ -121,8 +121,7 @@ class DiskFile implements SpoolFile {
 function place (dataFolder: string, inMemory: boolean): string {
   const hash = createHash('sha256').update(dataFolder).digest('hex').slice(0, 16)
   if (inMemory) return join(memoryFolder, `twolane-${hash}`)
-  const beside = dirname(dataFolder)
-  const folder = pattern.test(beside) ? join(tmpdir(), `twolane-${hash}`) : join(beside, `.twolane-${hash}`)
+  const folder = pattern.test(dataFolder) ? join(tmpdir(), `twolane-${hash}`) : join(dataFolder, 'spool')
   if (pattern.test(folder)) throw new Error(`The folder for temporary files, ${folder}, must not hold any of * ? { } [ ] |`)
   return folder
 }

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { existsSync } from 'node:fs'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
@@ -106,7 +106,7 @@ await t.test('a client that dies in the middle of a body inserts nothing, and no
   })
   t.equal(await value('SELECT count() FROM cut'), '0')
   const hash = createHash('sha256').update(folder).digest('hex').slice(0, 16)
-  const places = [`/dev/shm/twolane-${hash}`, join(dirname(folder), `.twolane-${hash}`)]
+  const places = [`/dev/shm/twolane-${hash}`, join(folder, 'spool')]
   const place = places.find(path => existsSync(path)) ?? tmpdir()
   let left = ['?']
   while (left.length > 0) left = (await readdir(place)).filter(name => name.startsWith('body-'))
