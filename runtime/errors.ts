@@ -20,6 +20,7 @@ const meanings = {
   ENGINE_MISSING: { status: 503, retryable: false },
   ENGINE_UNAVAILABLE: { status: 503, retryable: true },
   FILES_READ_ONLY: { status: 409, retryable: false },
+  MEDIA_TYPE_UNSUPPORTED: { status: 415, retryable: false },
   NOT_FOUND: { status: 404, retryable: false },
   NOT_RUNNING: { status: 503, retryable: false },
   PIPELINE_DISABLED: { status: 409, retryable: false },

@@ -5,7 +5,9 @@ import type { Logger } from 'pino'
 export interface LogOptions {
   /** The least important level shown on the terminal. */
   readonly level: string
-  /** Every line from `info` on, as JSON. */
+  /** Takes secrets out of a line. */
+  readonly mask: (line: string) => string
+  /** Every line from `info` on, as JSON, masked. */
   readonly onLine: (line: string) => void
 }
 
@@ -17,11 +19,12 @@ export interface PlatformLog {
 }
 
 /** JSON lines on stdout; on a terminal a form for people. */
-export function openLog ({ level, onLine }: LogOptions): PlatformLog {
+export function openLog ({ level, mask, onLine }: LogOptions): PlatformLog {
   const shownFrom = level === 'silent' ? Infinity : pino.levels.values[level] ?? 30
   const out = process.stdout.isTTY ? pretty({ colorize: true, ignore: 'pid,hostname', sync: true }) : process.stdout
 
-  function write (line: string): void {
+  function write (text: string): void {
+    const line = mask(text)
     onLine(line)
     if (levelOf(line) >= shownFrom) out.write(line)
   }

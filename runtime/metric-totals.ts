@@ -3,6 +3,7 @@
 
 import { AggregatorRegistry } from 'prom-client'
 import type { MetricObject } from 'prom-client'
+import type { MetricObjectWithValues } from './row-rate.ts'
 
 export class MetricTotals {
   readonly #past = new Map<string, MetricObject[]>()
@@ -10,21 +11,21 @@ export class MetricTotals {
   /** The last report of a life that has ended. Gauges say how things are and end with it. */
   add (pipeline: string, metrics: readonly MetricObject[]): void {
     const counted = metrics.filter(({ type }) => `${type}` === 'counter' || `${type}` === 'histogram')
-    this.#past.set(pipeline, AggregatorRegistry.aggregate([...this.of(pipeline), counted]).getMetricsAsArray() as MetricObject[])
+    this.#past.set(pipeline, sum([this.#past.get(pipeline) ?? [], counted]))
   }
 
-  /** What earlier lives counted: a registry to add to that of the life now. */
-  of (pipeline: string): MetricObject[][] {
-    const past = this.#past.get(pipeline)
-    return past === undefined ? [] : [past]
-  }
-
-  all (): MetricObject[][] {
-    return [...this.#past.values()]
+  /** The metrics of the lives now, with what earlier lives counted added. */
+  with (metrics: ReadonlyArray<readonly MetricObject[]>): MetricObjectWithValues[] {
+    return sum([...metrics, ...this.#past.values()])
   }
 
   /** The pipeline was removed: its series end. */
   forget (pipeline: string): void {
     this.#past.delete(pipeline)
   }
+}
+
+/** By name and labels. */
+function sum (registries: ReadonlyArray<readonly MetricObject[]>): MetricObjectWithValues[] {
+  return AggregatorRegistry.aggregate(registries as unknown as MetricObject[]).getMetricsAsArray() as unknown as MetricObjectWithValues[]
 }

@@ -3,7 +3,7 @@
 import { fromRows } from './batch.ts'
 import { describe } from './errors.ts'
 import { field, plainCast } from './schema.ts'
-import type { MetricObject } from 'prom-client'
+import type { MetricObjectWithValues } from './row-rate.ts'
 import type { Broker, Producer } from './broker/broker.ts'
 import type { Row } from './batch.ts'
 import type { Topic } from './schema.ts'
@@ -43,7 +43,7 @@ export class PlatformTopic {
   #producer: Producer | undefined
   readonly #timers: NodeJS.Timeout[] = []
 
-  async open (broker: Broker, metrics: () => MetricObject[][]): Promise<void> {
+  async open (broker: Broker, metrics: () => MetricObjectWithValues[]): Promise<void> {
     this.#producer = await broker.producer(platformTopic, 'platform')
     this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS), setInterval(() => this.#measure(metrics()), METRICS_MS))
   }
@@ -73,9 +73,9 @@ export class PlatformTopic {
     await this.#producer?.close()
   }
 
-  #measure (registries: MetricObject[][]): void {
+  #measure (metrics: MetricObjectWithValues[]): void {
     const time = Date.now()
-    for (const { name, values } of registries.flat() as MetricObjectWithValues[]) {
+    for (const { name, values } of metrics) {
       for (const { value, labels, metricName } of values) {
         // The buckets of a histogram are for Prometheus; its sum and count are kept.
         if (metricName?.endsWith('_bucket') === true) continue
@@ -88,8 +88,4 @@ export class PlatformTopic {
     if (this.#rows.length < PENDING_ROWS_MAX) this.#rows.push(row)
     else this.dropped++
   }
-}
-
-type MetricObjectWithValues = MetricObject & {
-  readonly values: ReadonlyArray<{ readonly value: number, readonly labels: Readonly<Record<string, string>>, readonly metricName?: string }>
 }

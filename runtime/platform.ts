@@ -21,6 +21,8 @@ import type { PlatformConfig } from './config.ts'
 import type { Logger } from 'pino'
 
 const TRIM_MS = 60_000
+/** How long a pipeline may take to settle when the platform stops. */
+const STOP_MS_MAX = 6000
 
 export interface Platform {
   readonly root: string
@@ -60,8 +62,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const broker = openBroker({ dataFolder })
     closers.push(() => broker.close())
     const platformRows = new PlatformTopic()
-    const mask = masker(config.secrets)
-    const { logger: log, forward } = openLog({ level: config.logLevel, onLine: line => platformRows.log(mask(line)) })
+    const { logger: log, forward } = openLog({ level: config.logLevel, mask: masker(config.secrets), onLine: line => platformRows.log(line) })
 
     // Beside each other: both take most of a second.
     const files = readFiles(root)
@@ -70,9 +71,9 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     closers.push(() => clickhouse.close())
 
     const supervisor = new Supervisor({ root, dataFolder, clickhouse: clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
-    closers.push(() => supervisor.close())
     await platformRows.open(broker, () => supervisor.metrics())
-    closers.push(() => platformRows.close())
+    // The pipelines first: what they log while they drain is still taken.
+    closers.push(() => platformRows.close(), () => supervisor.close(STOP_MS_MAX))
     await supervisor.start(files)
     const trimming = setInterval(() => { trimAll(broker, supervisor).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run')) }, TRIM_MS)
     closers.push(() => clearInterval(trimming))
@@ -91,7 +92,6 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
       isAdminToken: token => store.isAdminToken(token),
       failing: () => [
         ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
-        ...supervisor.files.problems.map(({ file, message }) => ({ name: file, reasons: message.split('\n') })),
         ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons }))
       ],
       close

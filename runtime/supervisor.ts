@@ -7,13 +7,13 @@ import { readFiles } from './files.ts'
 import { ManagedPipeline } from './managed.ts'
 import { MetricTotals } from './metric-totals.ts'
 import { PipelineWorker } from './pipeline-worker.ts'
-import type { MetricObject } from 'prom-client'
 import type { FileProblem, Files } from './files.ts'
 import type { Logger } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { PipelineStatus } from './managed.ts'
 import type { Ending } from './pipeline-worker.ts'
 import type { AppliedChange, Change, Outcome, Plan, Receipt } from './receipt.ts'
+import type { MetricObjectWithValues } from './row-rate.ts'
 import type { Topic } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -168,9 +168,9 @@ export class Supervisor {
     return [...running, ...resting, ...broken].sort((a, b) => a.id < b.id ? -1 : 1)
   }
 
-  /** A registry for each pipeline, and one for each about its earlier lives: adding them up gives counters that only grow. */
-  metrics (): MetricObject[][] {
-    return [...[...this.#running.values()].map(managed => [...managed.metrics]), ...this.#totals.all()]
+  /** Of all pipelines. Counters only grow, over restarts and reloads, until the platform ends or the pipeline is removed. */
+  metrics (): MetricObjectWithValues[] {
+    return this.#totals.with([...this.#running.values()].map(managed => managed.metrics))
   }
 
   /** Of one step, over the last ten seconds. */

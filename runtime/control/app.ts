@@ -1,42 +1,72 @@
 // The admin endpoint: JSON over HTTP, errors as RFC 9457 problems, a bearer token for everything but health, and an
-// OpenAPI document that is generated from the same schemas that check the requests.
+// OpenAPI document that is generated from the same schemas that check the requests. One resource a file.
 
 import swagger from '@fastify/swagger'
 import fastify from 'fastify'
-import { describe, PlatformError } from '../errors.ts'
+import { addHeaders, guard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
 import { pipelineRoutes } from './pipelines.ts'
 import { pluginRoutes } from './plugins.ts'
+import { answerError, problemResponse, sendProblem } from './problem.ts'
 import { queryRoutes } from './query.ts'
 import { reloadRoutes } from './reload.ts'
+import { RouteTable } from './route-table.ts'
 import { topicRoutes } from './topics.ts'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Socket } from 'node:net'
+import type { PlatformError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 
-const BODY_BYTES_MAX = 2 ** 20
-const REQUEST_MS_MAX = 60_000
+/** How much patience and room a client gets. */
+export interface ClientLimits {
+  readonly bodyBytesMax: number
+  readonly headersMsMax: number
+  readonly requestMsMax: number
+  /** Of a connection on which nothing moves, also while it waits for an answer. */
+  readonly idleMsMax: number
+  readonly lookMs: number
+  readonly socketsMax: number
+}
 
-/** Routes that need no token. */
-const open = new Set(['/healthz', '/readyz', '/openapi.json'])
+export const clientLimits: ClientLimits = { bodyBytesMax: 2 ** 20, headersMsMax: 10_000, requestMsMax: 30_000, idleMsMax: 120_000, lookMs: 1000, socketsMax: 1000 }
 
-export async function makeApp (platform: Platform): Promise<FastifyInstance> {
+export interface AppOptions {
+  readonly limits?: ClientLimits
+  /** Filled with the routes. */
+  readonly table?: RouteTable
+}
+
+export async function makeApp (platform: Platform, { limits = clientLimits, table = new RouteTable() }: AppOptions = {}): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
-    bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_MS_MAX,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestMsMax,
+    connectionTimeout: limits.idleMsMax,
+    http: { headersTimeout: limits.headersMsMax, connectionsCheckingInterval: limits.lookMs, maxHeaderSize: 16_384 },
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
-    genReqId: () => crypto.randomUUID()
+    genReqId: () => crypto.randomUUID(),
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
+    frameworkErrors: (error, request, reply) => {
+      addHeaders(request, reply)
+      answerError(platform, error, request, reply)
+    },
+    clientErrorHandler: answerBrokenRequest
   })
-  // A body of YAML is the text of a pipeline file.
+  app.server.maxConnections = limits.socketsMax
+  // A body of YAML is the text of a pipeline file, one of plain text is SQL.
   app.addContentTypeParser(['application/yaml', 'text/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) => done(null, body))
 
-  app.setErrorHandler((error: FastifyError | PlatformError, request, reply) => answerProblem(platform, error, request, reply))
-  app.setNotFoundHandler((request, reply) => problem(reply, { status: 404, code: 'NOT_FOUND', title: 'Not found', detail: `There is no ${request.method} ${request.url.split('?')[0]}`, instance: request.id }))
+  app.setErrorHandler((error: FastifyError | PlatformError, request, reply) => answerError(platform, error, request, reply))
+  app.setNotFoundHandler((request, reply) => answerNotFound(platform, table, request, reply))
   app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff').header('cache-control', 'no-store')
-    if (!open.has(request.routeOptions.url ?? '')) authorize(platform, request, reply)
+    addHeaders(request, reply)
+    guard(platform, request, reply)
+  })
+  app.addHook('onRoute', route => {
+    table.add(route)
+    complete(route)
   })
 
   await app.register(swagger, {
@@ -61,35 +91,33 @@ export async function makeApp (platform: Platform): Promise<FastifyInstance> {
   return app
 }
 
-function authorize (platform: Platform, request: FastifyRequest, reply: FastifyReply): void {
-  const [scheme, token] = (request.headers.authorization ?? '').split(' ')
-  if (scheme?.toLowerCase() === 'bearer' && token !== undefined && platform.isAdminToken(token)) return
-  void reply.header('www-authenticate', 'Bearer realm="twolane"')
-  throw new PlatformError('UNAUTHORIZED', 'This needs the admin token', { remedy: 'Send it as "Authorization: Bearer …". It was shown at the first start; TWOLANE_ADMIN_TOKEN sets another one.' })
-}
-
-interface Problem { readonly status: number, readonly code: string, readonly title: string, readonly detail: string, readonly instance: string, readonly [more: string]: unknown }
-
-function answerProblem (platform: Platform, error: FastifyError | PlatformError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const instance = request.id
-  if (error instanceof PlatformError) {
-    const { code, status, message, where, remedy, problems } = error
-    return problem(reply, { status, code, title: titleOf(code), detail: message, instance, ...(where !== undefined && { where }), ...(remedy !== undefined && { remedy }), ...(problems !== undefined && { problems }) })
+/** What holds for every route: parameters that it does not know are refused, and errors look alike. */
+function complete (route: RouteOptions): void {
+  const schema = route.schema ?? {}
+  route.schema = {
+    querystring: { type: 'object', additionalProperties: false, properties: {} },
+    ...schema,
+    response: { ...schema.response as object, default: problemResponse }
   }
-  if (error.validation !== undefined) {
-    const errors = error.validation.map(({ instancePath, message }) => ({ param: `${error.validationContext ?? ''}${instancePath}`, message }))
-    return problem(reply, { status: 422, code: 'REQUEST_INVALID', title: 'Request invalid', detail: error.message, instance, errors })
-  }
-  const status = error.statusCode ?? 500
-  if (status >= 500) platform.log.error({ method: request.method, url: request.url, reason: describe(error) }, 'A request failed')
-  return problem(reply, { status, code: status >= 500 ? 'INTERNAL' : 'REQUEST_INVALID', title: titleOf(status >= 500 ? 'INTERNAL' : 'REQUEST_INVALID'), detail: status >= 500 ? 'Something went wrong inside; the log has it under this instance.' : error.message, instance })
 }
 
-function problem (reply: FastifyReply, body: Problem): FastifyReply {
-  return reply.code(body.status).type('application/problem+json').send({ type: 'about:blank', ...body })
+function answerNotFound (platform: Platform, table: RouteTable, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url.split('?')[0] ?? ''
+  const methods = table.methods(path)
+  if (methods.length === 0) return sendProblem(platform, reply, { status: 404, code: 'NOT_FOUND', detail: `There is no ${path}`, remedy: 'GET /openapi.json lists what there is.' })
+  void reply.header('allow', methods.join(', '))
+  return sendProblem(platform, reply, { status: 405, code: 'METHOD_NOT_ALLOWED', detail: `${path} takes ${methods.join(', ')}, not ${request.method}` })
 }
 
-/** `RELOAD_BUSY` as `Reload busy`. */
-function titleOf (code: string): string {
-  return code.charAt(0) + code.slice(1).toLowerCase().replaceAll('_', ' ')
+const brokenRequests: Readonly<Record<string, readonly [number, string, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'The headers are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'The request took too long to arrive']
+}
+
+/** A request that is no HTTP, or that does not arrive in time, has no reply object. */
+function answerBrokenRequest (error: Error & { code?: string }, socket: Socket): void {
+  const [status, phrase, detail] = brokenRequests[error.code ?? ''] ?? [400, 'Bad Request', 'This is no HTTP request']
+  const body = JSON.stringify({ type: 'about:blank', title: phrase, status, code: 'REQUEST_INVALID', detail })
+  if (socket.writable) socket.write(`HTTP/1.1 ${status} ${phrase}\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  socket.destroySoon()
 }

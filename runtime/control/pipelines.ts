@@ -1,6 +1,11 @@
+import { join } from 'node:path'
 import { PlatformError } from '../errors.ts'
-import { changeFile, mergeYaml, pipelineFile, textOf } from './pipeline-files.ts'
+import { checkDefinition, mergeYaml, restoreSecrets } from './definition.ts'
+import { lags } from './lag.ts'
+import { changeFile, fileOf, textOf } from './pipeline-files.ts'
 import { redact } from '../pipeline.ts'
+import { readYaml } from '../yaml.ts'
+import { answerReceipt } from './problem.ts'
 import { receiptSchema } from './reload.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Json } from '../plugin.ts'
@@ -13,59 +18,78 @@ const status = {
   type: 'object',
   properties: {
     id: { type: 'string' },
-    state: { type: 'string' },
+    state: { type: 'string', enum: ['starting', 'running', 'backing_off', 'stopping', 'ended', 'paused', 'disabled', 'broken'] },
     healthy: { type: 'boolean' },
     reasons: { type: 'array', items: { type: 'string' } },
     revision: { type: 'string' },
     topic: { type: 'string' },
-    restarts: { type: 'integer' },
-    since: { type: 'integer' },
-    steps: { type: 'array', items: { type: 'object', additionalProperties: true } }
+    restarts: { type: 'integer', description: 'After failures, since the platform started' },
+    since: { type: 'integer', description: 'When the state changed, ms since 1970, UTC' },
+    steps: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          step: { type: 'string' },
+          ok: { type: 'boolean' },
+          state: { type: 'string' },
+          reason: { type: 'string' },
+          rows_per_second: { type: 'number', description: 'Over the last ten seconds' },
+          lag_rows: { type: 'integer', description: 'Of an output: rows in the topic that it has not committed' },
+          lag_seconds: { type: 'number', description: 'Of an output: how long the oldest of them waits' }
+        }
+      }
+    }
   }
 }
+const detail = { type: 'object', additionalProperties: true, properties: { ...status.properties, file: { type: 'string' }, text: { type: 'string', description: 'The file; secrets are ***' } } }
+const fileProblem = { type: 'object', additionalProperties: true, properties: { file: { type: 'string' }, message: { type: 'string' } } }
 const params = { type: 'object', properties: { id: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,63}$' } } }
+const yamlTypes = ['application/yaml', 'text/yaml', 'application/json']
 
 export function pipelineRoutes (app: FastifyInstance, platform: Platform): void {
-  const { supervisor, root } = platform
+  const { supervisor, root, store } = platform
 
   app.get('/v1/pipelines', {
-    schema: { summary: 'All pipelines and how they are', tags: ['pipelines'], response: { 200: { type: 'object', properties: { pipelines: { type: 'array', items: status }, problems: { type: 'array', items: { type: 'object', additionalProperties: true } } } } } }
-  }, async () => ({ pipelines: supervisor.status(), problems: supervisor.files.problems }))
+    schema: { summary: 'All pipelines and how they are', tags: ['pipelines'], response: { 200: { type: 'object', properties: { pipelines: { type: 'array', items: status }, problems: { type: 'array', items: fileProblem } } } } }
+  }, async () => ({ pipelines: await measured(platform, supervisor.status()), problems: supervisor.files.problems }))
 
   app.get<ById>('/v1/pipelines/:id', {
-    schema: { summary: 'One pipeline: how it is, its definition with secrets as ***, and its file', tags: ['pipelines'], params, response: { 200: { type: 'object', additionalProperties: true } } }
+    schema: { summary: 'One pipeline: how it is, its file, and its resolved definition, with secrets as ***', tags: ['pipelines'], params, response: { 200: detail } }
   }, async request => {
     const { id } = request.params
     const pipeline = supervisor.files.pipelines.get(id)
-    if (pipeline === undefined) throw unknown(id)
-    return { ...statusOf(id), definition: redact(pipeline) }
+    const [status] = await measured(platform, [statusOf(id)])
+    if (pipeline === undefined) return { ...status, file: fileOf(id) }
+    const { text, file, ...resolved } = redact(pipeline)
+    return { ...status, file, text, definition: readYaml(file, text).value, resolved }
   })
 
-  app.put<ById & { Body: string | Record<string, Json> }>('/v1/pipelines/:id', {
+  app.put<ById & { Body: string | Readonly<Record<string, Json>> }>('/v1/pipelines/:id', {
     schema: {
-      summary: 'Writes the file of a pipeline and reloads; what was there before is put back when the new one is refused',
-      description: 'The body is the YAML text (application/yaml), or the definition as JSON: then the file keeps its comments.',
+      summary: 'Writes the file of a pipeline and reloads it; what was there before is put back when the new one is refused',
+      description: 'The body is the YAML text (application/yaml), or the definition as JSON: then the file keeps its comments. A secret that is sent back as *** stays as it is.',
       tags: ['pipelines'],
       params,
-      consumes: ['application/yaml', 'application/json'],
-      response: { 200: receiptSchema, 422: receiptSchema }
+      body: { description: 'YAML text, or the same as JSON' },
+      consumes: yamlTypes,
+      response: { 200: receiptSchema }
     }
   }, async (request, reply) => {
-    const { id } = request.params
-    const file = pipelineFile(root, id)
-    const body = request.body
-    const text = typeof body === 'string' ? body : mergeYaml(await textOf(file), body)
-    const receipt = await changeFile(supervisor, file, text)
-    return reply.code(receipt.outcome === 'applied' || receipt.outcome === 'unchanged' ? 200 : 422).send(receipt)
+    const { params: { id }, body } = request
+    if (typeof body !== 'string') checkDefinition(body)
+    const change = (before: string | undefined): string => restoreSecrets(fileOf(id), before, typeof body === 'string' ? body : mergeYaml(before, body))
+    return answerReceipt(platform, reply, await changeFile(supervisor, { root, id, change }))
   })
 
   app.delete<ById>('/v1/pipelines/:id', {
-    schema: { summary: 'Stops a pipeline and removes its file; its topic and what it has written stay', tags: ['pipelines'], params, response: { 200: receiptSchema, 422: receiptSchema } }
+    schema: { summary: 'Stops a pipeline and removes its file; its topic and what it has written stay', tags: ['pipelines'], params, response: { 200: receiptSchema } }
   }, async (request, reply) => {
-    const file = pipelineFile(root, request.params.id)
-    if (await textOf(file) === undefined) throw unknown(request.params.id)
-    const receipt = await changeFile(supervisor, file, undefined)
-    return reply.code(receipt.outcome === 'applied' || receipt.outcome === 'unchanged' ? 200 : 422).send(receipt)
+    const { id } = request.params
+    if (await textOf(join(root, fileOf(id))) === undefined) throw unknown(id)
+    const receipt = await changeFile(supervisor, { root, id, change: () => undefined })
+    if (receipt.outcome === 'applied' || receipt.outcome === 'unchanged') store.setPaused(id, false)
+    return answerReceipt(platform, reply, receipt)
   })
 
   const actions = {
@@ -76,17 +100,31 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   for (const action of ['pause', 'resume', 'restart'] as const) {
     app.post<ById>(`/v1/pipelines/:id/${action}`, { schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
       await supervisor[action](request.params.id)
-      return statusOf(request.params.id)
+      return (await measured(platform, [statusOf(request.params.id)]))[0]
     })
   }
 
   function statusOf (id: string): PipelineStatus {
     const found = supervisor.status().find(one => one.id === id)
-    if (found !== undefined) return found
-    const pipeline = supervisor.files.pipelines.get(id)
-    if (pipeline === undefined) throw unknown(id)
-    return { id, state: 'disabled', healthy: true, reasons: [], revision: pipeline.revision, topic: pipeline.topic, steps: [], restarts: 0, since: 0 }
+    if (found === undefined) throw unknown(id)
+    return found
   }
+}
+
+/** The status with what its steps do. */
+async function measured (platform: Platform, statuses: readonly PipelineStatus[]): Promise<PipelineStatus[]> {
+  const all = await lags(platform)
+  return statuses.map(status => ({
+    ...status,
+    steps: status.steps.map(step => {
+      const lag = all.find(one => one.pipeline === status.id && one.step === step.step)
+      return {
+        ...step,
+        rows_per_second: platform.supervisor.rowsPerSecond(status.id, step.step),
+        ...(lag !== undefined && { lag_rows: lag.rows, lag_seconds: lag.seconds })
+      }
+    })
+  }))
 }
 
 function unknown (id: string): PlatformError {

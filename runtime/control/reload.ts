@@ -1,3 +1,4 @@
+import { answerReceipt } from './problem.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Platform } from '../platform.ts'
 
@@ -29,14 +30,14 @@ export function reloadRoutes (app: FastifyInstance, platform: Platform): void {
   app.post<{ Querystring: { plan?: string } }>('/v1/reload', {
     schema: {
       summary: 'Reads the files again and applies them, all or nothing',
-      description: 'Answers 200 when the files run now, 422 when they were rejected or rolled back; the receipt says why and the old pipelines run on.',
+      description: 'Answers 200 when the files run now, 422 when they were rejected or rolled back: its member `receipt` says why, and the old pipelines run on.',
       tags: ['reload'],
       querystring: { type: 'object', additionalProperties: false, properties: { plan: { type: 'string', description: 'Hash of a plan: nothing is applied when it would do something else by now' } } },
-      response: { 200: receiptSchema, 422: receiptSchema }
+      response: { 200: receiptSchema }
     }
   }, async (request, reply) => {
     const receipt = await platform.supervisor.reload(request.query.plan === undefined ? {} : { planHash: request.query.plan })
-    return reply.code(receipt.outcome === 'applied' || receipt.outcome === 'unchanged' ? 200 : 422).send(receipt)
+    return answerReceipt(platform, reply, receipt)
   })
 
   app.get<{ Querystring: { limit: number } }>('/v1/revisions', {

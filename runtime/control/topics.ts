@@ -27,7 +27,7 @@ export function topicRoutes (app: FastifyInstance, platform: Platform): void {
     schema: {
       summary: 'The last rows of a topic, oldest first, as the topic holds them',
       tags: ['topics'],
-      params: { type: 'object', properties: { topic: { type: 'string' } } },
+      params: { type: 'object', properties: { topic: { type: 'string', pattern: '^[a-z0-9_][a-z0-9_.-]{0,127}$' } } },
       querystring: { type: 'object', additionalProperties: false, properties: { rows: { type: 'integer', minimum: 1, maximum: 1000, default: 20 } } },
       response: {
         200: {

@@ -1,0 +1,89 @@
+// Who may ask, and from where. Every request passes here before its route.
+//
+//   token    everything but health and the API's description needs it, in the header; an address never carries it
+//   host     a listener on loopback answers to loopback names only: a web page whose name was pointed at 127.0.0.1
+//            (DNS rebinding) comes with its own name
+//   site     a browser says where a request comes from; one from another site changes nothing
+
+import { BlockList, isIP } from 'node:net'
+import { PlatformError } from '../errors.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { PlatformConfig } from '../config.ts'
+import type { Platform } from '../platform.ts'
+
+/** Routes that need no token. */
+export const openRoutes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/openapi.json'])
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8)
+loopback.addAddress('::1', 'ipv6')
+
+/** Whether an address, or a name, stays on this machine. */
+export function isLoopback (host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(bare) === 0) return bare.toLowerCase() === 'localhost'
+  // Also `::ffff:127.0.0.1`.
+  return loopback.check(bare, isIP(bare) === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** Throws where other machines could reach the platform and the only token is one that it made itself. */
+export function checkExposure ({ host, adminToken }: Pick<PlatformConfig, 'host' | 'adminToken'>): void {
+  if (isLoopback(host) || adminToken !== undefined) return
+  throw new PlatformError('CONFIG_INVALID', `Other machines can reach ${host}, and no admin token is set`, {
+    remedy: 'Set TWOLANE_ADMIN_TOKEN (16 characters or more), and put TLS in front; or listen on 127.0.0.1.'
+  })
+}
+
+const headers = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY'
+}
+
+export function addHeaders (request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers(headers).header('x-request-id', request.id)
+}
+
+/** Throws unless the request may go on to its route. */
+export function guard (platform: Platform, request: FastifyRequest, reply: FastifyReply): void {
+  checkHost(platform.config, request)
+  checkSite(request)
+  if (!openRoutes.has(request.routeOptions.url ?? '')) authorize(platform, request, reply)
+  checkMedia(request)
+}
+
+export function isAuthorized (platform: Platform, request: FastifyRequest): boolean {
+  const [, token] = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+  return token !== undefined && platform.isAdminToken(token)
+}
+
+function authorize (platform: Platform, request: FastifyRequest, reply: FastifyReply): void {
+  if (isAuthorized(platform, request)) return
+  void reply.header('www-authenticate', 'Bearer realm="twolane"')
+  throw new PlatformError('UNAUTHORIZED', 'This needs the admin token', { remedy: 'Send it as "Authorization: Bearer …". It was shown at the first start; TWOLANE_ADMIN_TOKEN sets another one.' })
+}
+
+function checkHost ({ host }: PlatformConfig, request: FastifyRequest): void {
+  if (!isLoopback(host)) return
+  const name = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname
+  if (name === undefined || !isLoopback(name)) throw new PlatformError('REQUEST_REFUSED', 'The platform listens on this machine only and does not answer to that host name', { remedy: 'Use 127.0.0.1 or localhost.' })
+}
+
+function checkSite ({ method, headers: { origin, host, 'sec-fetch-site': site } }: FastifyRequest): void {
+  if (method === 'GET' || method === 'HEAD') return
+  const foreign = site !== undefined && site !== 'same-origin' && site !== 'none'
+  if (foreign || (origin !== undefined && URL.parse(origin)?.host !== host)) throw new PlatformError('REQUEST_REFUSED', 'A page of another site asks for this')
+}
+
+/** A route that takes a body says of which types; none is taken in compressed form. */
+function checkMedia (request: FastifyRequest): void {
+  const encoding = request.headers['content-encoding']
+  const given = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  const { consumes } = (request.routeOptions.schema ?? {}) as { consumes?: readonly string[] }
+  if (encoding !== undefined && encoding !== 'identity') throw new PlatformError('MEDIA_TYPE_UNSUPPORTED', 'The body is compressed', { remedy: 'Send it as it is.' })
+  if (consumes !== undefined && !consumes.includes(given ?? '')) throw new PlatformError('MEDIA_TYPE_UNSUPPORTED', `The body must be ${consumes.join(' or ')}`, { remedy: 'Say which in the header Content-Type.' })
+}
