@@ -26,11 +26,11 @@ async function post (query: string, body: Uint8Array | string): Promise<void> {
 
 function quotes (rows: number): Uint8Array {
   const numbers = (step: number) => new Vector([makeData({ type: new Float64(), length: rows, data: Float64Array.from({ length: rows }, (_, i) => 100 + (i % 997) * step) })])
-  const int = (type: Int64 | TimestampNanosecond, first: bigint) => new Vector([makeData({ type, length: rows, data: BigInt64Array.from({ length: rows }, (_, i) => first + BigInt(i)) })])
+  const from = (first: bigint) => BigInt64Array.from({ length: rows }, (_, i) => first + BigInt(i))
   const symbols = ['AAPL', 'MSFT', '8314', 'NVDA']
   return tableToIPC(new Table({
-    _offset: int(new Int64(), 0n),
-    event_time: int(new TimestampNanosecond(), 1_700_000_000_000_000_000n),
+    _offset: new Vector([makeData({ type: new Int64(), length: rows, data: from(0n) })]),
+    event_time: new Vector([makeData({ type: new TimestampNanosecond(), length: rows, data: from(1_700_000_000_000_000_000n) })]),
     bid: numbers(0.01),
     ask: numbers(0.02),
     bid_size: numbers(1),
