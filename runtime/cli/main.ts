@@ -9,6 +9,8 @@ import { suggest } from '../problems.ts'
 import { projectRoot, UsageError } from './terminal.ts'
 import type { Command, Terminal } from './terminal.ts'
 
+let interrupted: AbortController | undefined
+
 /** Arguments and what a command does, by its name. */
 const commands: Readonly<Record<string, readonly [string, string]>> = {
   lint: ['[files]', 'check configuration, schemas and pipelines, without starting anything'],
@@ -16,16 +18,24 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   new: ['input|transform|output <name>', 'begin a plugin: code, README and a test that passes'],
   docs: ['[--check]', 'fill the option tables of the READMEs'],
   schema: ['[--check]', 'write the JSON Schemas that editors complete YAML with'],
-  status: ['', 'show how the running pipelines are'],
-  reload: ['[pipelines]', 'apply changed files to the running platform'],
-  simulate: ['<source>', 'start a simulated source']
+  status: ['[--watch] [--json]', 'show how the running pipelines and topics are'],
+  plan: ['[--json]', 'show what a reload would change'],
+  reload: ['[--plan hash] [--json]', 'apply changed files to the running platform, all or nothing'],
+  pause: ['<pipeline>', 'stop a pipeline until it is resumed'],
+  resume: ['<pipeline>', 'let a paused pipeline run again'],
+  restart: ['<pipeline>', 'stop a pipeline and start it anew'],
+  tail: ['<topic> [--follow] [--rows n] [--json]', 'show the last rows of a topic'],
+  query: ['"<sql>" [--format name]', 'send one statement to ClickHouse'],
+  simulate: ['<source> [options]', 'run a source that behaves like the real one, until Ctrl-C']
 }
 
 /** Runs one command line and resolves to its exit code: 0 well, 1 problems found, 2 wrong arguments. */
 export async function main (args: readonly string[], terminal: Terminal): Promise<number> {
   const [name = 'help', ...rest] = args
   const available = Object.keys(commands).filter(command => existsSync(join(import.meta.dirname, `${command}.ts`)))
-  if (['help', '--help', '-h'].includes(name) || rest.includes('--help') || rest.includes('-h')) {
+  // A simulator explains itself.
+  const asksHelp = name !== 'simulate' && (rest.includes('--help') || rest.includes('-h'))
+  if (['help', '--help', '-h'].includes(name) || asksHelp) {
     for (const line of help(available)) terminal.print(line)
     return 0
   }
@@ -53,11 +63,23 @@ function help (available: readonly string[]): string[] {
 // A link in node_modules/.bin is how it is usually called.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const folder = process.cwd()
+  // Whoever reads the output may have seen enough.
+  process.stdout.on('error', error => process.exit((error as NodeJS.ErrnoException).code === 'EPIPE' ? 0 : 1))
   process.exitCode = await main(process.argv.slice(2), {
     root: projectRoot(folder),
     folder,
     env: process.env,
     print: line => { process.stdout.write(`${line}\n`) },
-    complain: line => { process.stderr.write(`${line}\n`) }
+    complain: line => { process.stderr.write(`${line}\n`) },
+    out: process.stdout,
+    get signal () { return interruption() }
   })
+}
+
+/** Only a command that asks for it outlives the first Ctrl-C; the second one ends it in any case. */
+function interruption (): AbortSignal {
+  if (interrupted !== undefined) return interrupted.signal
+  const controller = interrupted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort())
+  return controller.signal
 }

@@ -14,6 +14,10 @@ export interface Terminal {
   print (line: string): void
   /** One line to standard error. */
   complain (line: string): void
+  /** Standard output for what is no text; undefined: lines are all that it takes. */
+  readonly out?: NodeJS.WritableStream
+  /** Aborted at Ctrl-C, for commands that run until then; undefined: nobody will press it. */
+  readonly signal?: AbortSignal
 }
 
 export interface Command {

@@ -1,0 +1,64 @@
+// The commands' way to the admin endpoint of the running platform.
+
+import { request } from 'undici'
+import { findPlatform } from '../control/address.ts'
+import { describe, PlatformError } from '../errors.ts'
+import type { Readable } from 'node:stream'
+import type { Terminal } from './terminal.ts'
+
+/** Above the longest time that a change of pipelines may take. */
+const ANSWER_MS_MAX = 180_000
+
+export interface Admin {
+  readonly url: string
+  /** The answer's JSON. Throws a PlatformError with what the platform says is wrong, unless the status is `also`. */
+  json<T> (method: 'GET' | 'POST', path: string, also?: number): Promise<T>
+  /** An answer that is no JSON, as it comes. */
+  stream (path: string, text: string): Promise<Readable>
+}
+
+/** Options of every command that talks to the platform. */
+export const adminOptions = { token: { type: 'string' } } as const
+
+export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, token: string | undefined): Promise<Admin> {
+  const address = await findPlatform({ root, env, token })
+  const send = async (method: 'GET' | 'POST', path: string, text?: string): Promise<Awaited<ReturnType<typeof request>>> => {
+    try {
+      return await request(`${address.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${address.token}`, ...(text !== undefined && { 'content-type': 'text/plain' }) },
+        headersTimeout: ANSWER_MS_MAX,
+        ...(text !== undefined && { body: text })
+      })
+    } catch (cause) {
+      throw new PlatformError('NOT_RUNNING', `No platform answers at ${address.url}: ${describe(cause)}`, { remedy: 'Start it with npm start, or set TWOLANE_URL to its address.', cause })
+    }
+  }
+  return {
+    url: address.url,
+    async json<T> (method: 'GET' | 'POST', path: string, also?: number): Promise<T> {
+      const { statusCode, body } = await send(method, path)
+      const text = await body.text()
+      if (statusCode !== 200 && statusCode !== also) throw refusal(statusCode, text)
+      return JSON.parse(text) as T
+    },
+    async stream (path, text) {
+      const { statusCode, body } = await send('POST', path, text)
+      if (statusCode !== 200) throw refusal(statusCode, await body.text())
+      return body
+    }
+  }
+}
+
+function refusal (status: number, text: string): Error {
+  let problem: { readonly detail?: string, readonly remedy?: string } = {}
+  try {
+    problem = JSON.parse(text) as typeof problem
+  } catch {
+    // It is not the platform that answers there.
+  }
+  const { detail, remedy } = problem
+  if (detail === undefined) return new PlatformError('NOT_RUNNING', `What answers there is no platform (HTTP ${status})`, { remedy: 'Check TWOLANE_URL.' })
+  if (status === 401) return new PlatformError('UNAUTHORIZED', 'The platform does not know this admin token', { remedy: 'Check TWOLANE_ADMIN_TOKEN or --token.' })
+  return new PlatformError('REQUEST_REFUSED', detail, remedy === undefined ? {} : { remedy })
+}

@@ -1,0 +1,5 @@
+// `twolane pause`
+
+import { pipelineAction } from './pipeline-action.ts'
+
+export const run = pipelineAction('pause')

@@ -1,0 +1,5 @@
+// `twolane resume`
+
+import { pipelineAction } from './pipeline-action.ts'
+
+export const run = pipelineAction('resume')

@@ -1,0 +1,77 @@
+// `twolane status`: pipelines with their steps, and topics, as the running platform sees them.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { adminOptions, connect } from './admin.ts'
+import { count, duration, size, table } from './table.ts'
+import type { Admin } from './admin.ts'
+import type { TopicState } from '../broker/broker.ts'
+import type { PipelineStatus } from '../managed.ts'
+import type { Terminal } from './terminal.ts'
+
+const WATCH_MS = 2000
+
+interface MeasuredStep {
+  readonly step: string
+  readonly ok: boolean
+  readonly state: string
+  readonly reason?: string
+  readonly rows_per_second?: number
+  readonly lag_rows?: number
+  readonly lag_seconds?: number
+}
+type Pipeline = Omit<PipelineStatus, 'steps'> & { readonly steps: readonly MeasuredStep[] }
+interface Report {
+  readonly pipelines: readonly Pipeline[]
+  readonly problems: ReadonlyArray<{ readonly file: string, readonly message: string }>
+  readonly topics: readonly TopicState[]
+}
+
+/** Resolves to 1 where something is not healthy. */
+export async function run (args: readonly string[], terminal: Terminal): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { ...adminOptions, watch: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } })
+  const admin = await connect(terminal, values.token)
+  while (true) {
+    const report = await reportOf(admin)
+    // Clears the screen, but not what was there before the first look.
+    if (values.watch && !values.json) terminal.print('\u001b[2J\u001b[H')
+    for (const line of values.json ? [JSON.stringify(report)] : lines(report)) terminal.print(line)
+    if (!values.watch || terminal.signal?.aborted === true) return report.pipelines.every(({ healthy }) => healthy) ? 0 : 1
+    await sleep(WATCH_MS, undefined, { ...(terminal.signal !== undefined && { signal: terminal.signal }) }).catch(() => {})
+  }
+}
+
+async function reportOf (admin: Admin): Promise<Report> {
+  const [{ pipelines, problems }, { topics }] = await Promise.all([
+    admin.json<Pick<Report, 'pipelines' | 'problems'>>('GET', '/v1/pipelines'),
+    admin.json<Pick<Report, 'topics'>>('GET', '/v1/topics')
+  ])
+  return { pipelines, problems, topics }
+}
+
+function lines ({ pipelines, problems, topics }: Report): string[] {
+  const rows = pipelines.flatMap(pipeline => [summary(pipeline), ...pipeline.steps.map(stepRow)])
+  const broken = problems.filter(({ file }) => !pipelines.some(({ id, state }) => state === 'broken' && file === `pipelines/${id}.yaml`))
+  return [
+    ...(rows.length === 0 ? ['There are no pipelines'] : table(['PIPELINE', 'STATE', 'ROWS/S', 'LAG', 'AGE', 'RESTARTS', 'REASON'], rows, ['ROWS/S', 'LAG', 'AGE', 'RESTARTS'])),
+    '',
+    ...(topics.length === 0 ? ['There are no topics'] : table(['TOPIC', 'ROWS', 'SIZE', 'NEWEST'], topics.map(topicRow), ['ROWS', 'SIZE', 'NEWEST'])),
+    ...broken.flatMap(({ message }) => ['', 'Files that wait to be mended; what ran before runs on:', ...message.split('\n').map(line => `  ${line}`)])
+  ]
+}
+
+function summary ({ id, state, healthy, reasons, steps, since, restarts }: Pipeline): string[] {
+  const fault = healthy ? '' : steps.some(({ ok }) => !ok) ? 'see below' : reasons[0] ?? ''
+  return [id, healthy || state !== 'running' ? state : 'not healthy', '', '', since === 0 ? '' : duration((Date.now() - since) / 1000), count(restarts), fault]
+}
+
+function stepRow ({ step, ok, state, reason, rows_per_second: rate = 0, lag_rows: lagRows, lag_seconds: lagSeconds = 0 }: MeasuredStep): string[] {
+  const lag = lagRows === undefined ? '' : lagRows === 0 ? '0' : `${count(lagRows)} (${duration(lagSeconds)})`
+  return [`  ${step}`, state, count(rate), lag, '', '', ok ? '' : reason ?? '']
+}
+
+function topicRow ({ name, bytes, partitions }: TopicState): string[] {
+  const rows = partitions.reduce((sum, { first, next }) => sum + next - first, 0)
+  const newest = Math.max(0, ...partitions.map(({ time }) => time))
+  return [name, count(rows), size(bytes), newest === 0 ? '' : `${duration(Math.max(0, Date.now() - newest) / 1000)} ago`]
+}
