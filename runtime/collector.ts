@@ -9,12 +9,18 @@ export interface CollectorLimits {
   readonly ms: number
   /** Rows that wait for the topic at most. */
   readonly pending: number
+  /** Size of these rows at most, as `push` was told. @default 64 MiB */
+  readonly pendingBytes?: number
 }
+
+const PENDING_BYTES = 64 * 2 ** 20
+/** A batch is full at this size, too. */
+const BATCH_BYTES = 8 * 2 ** 20
 
 /**
  * Rows pushed by callbacks, pulled as batches: the bridge from a push feed to a generator.
  *
- * A feed that cannot be slowed down may push more than the topic takes. Beyond `pending` rows `push` refuses: it
+ * A feed that cannot be slowed down may push more than the topic takes. Beyond the limits `push` refuses: it
  * returns false, the row is counted in `dropped`, and the caller may slow its source down. Nothing else drops rows.
  */
 export class Collector {
@@ -22,6 +28,8 @@ export class Collector {
   readonly #topic: Topic
   readonly #limits: CollectorLimits
   #rows: Row[] = []
+  #sizes: number[] = []
+  #bytes = 0
   #marked = false
   #failure: Error | undefined
   #ended = false
@@ -37,12 +45,16 @@ export class Collector {
     return this.#rows.length
   }
 
-  push (row: Row): boolean {
-    if (this.#rows.length >= this.#limits.pending) {
+  /** `bytes`: what the row takes in memory, roughly. A single row is taken whatever its size. */
+  push (row: Row, bytes = 0): boolean {
+    const { pending, pendingBytes = PENDING_BYTES } = this.#limits
+    if (this.#rows.length >= pending || (this.#rows.length > 0 && this.#bytes + bytes > pendingBytes)) {
       this.dropped++
       return false
     }
     this.#rows.push(row)
+    this.#sizes.push(bytes)
+    this.#bytes += bytes
     if (this.#rows.length === 1 || this.#rows.length === this.#limits.rows) this.#wake?.()
     return true
   }
@@ -76,7 +88,7 @@ export class Collector {
         if (this.#rows.length < this.#limits.rows && !this.#ended) await this.#woken(this.#limits.ms)
         if (this.#rows.length > 0 || this.#marked) {
           this.#marked = false
-          yield fromRows(this.#topic, this.#rows.splice(0, this.#limits.rows))
+          yield this.#take()
         } else if (this.#ended) {
           break
         }
@@ -85,6 +97,15 @@ export class Collector {
       signal.removeEventListener('abort', onAbort)
     }
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #take (): Batch {
+    let rows = 0
+    let bytes = 0
+    while (rows < this.#rows.length && rows < this.#limits.rows && (rows === 0 || bytes < BATCH_BYTES)) bytes += this.#sizes[rows++] as number
+    this.#sizes.splice(0, rows)
+    this.#bytes -= bytes
+    return fromRows(this.#topic, this.#rows.splice(0, rows), bytes === 0 ? undefined : bytes)
   }
 
   #woken (ms?: number): Promise<void> {

@@ -42,8 +42,9 @@ export class Intake {
     if (this.#context.signal.aborted) return
     this.#messages++
     try {
-      const value = parseJson(textOf(message, this.#bytesMax))
-      if (this.#where.every(([path, values]) => values.includes(at(value, path) as Json))) this.#takeRows(value)
+      const text = textOf(message, this.#bytesMax)
+      const value = parseJson(text)
+      if (this.#where.every(([path, values]) => values.includes(at(value, path) as Json))) this.#takeRows(value, text.length)
     } catch (error) {
       const text = typeof message === 'string' ? message : Buffer.from(message).toString()
       this.#refuse({ text: text.slice(0, keptChars) }, `The message is no JSON: ${(error as Error).message}.`)
@@ -62,14 +63,16 @@ export class Intake {
     this.#messages = this.#malformed = this.#dropped = 0
   }
 
-  #takeRows (message: unknown): void {
+  /** `chars`: of the whole message; its rows take an equal part of it each. */
+  #takeRows (message: unknown, chars: number): void {
     const time = new Date(this.#context.clock.now()).toISOString()
     let dropped = 0
     for (const path of this.#rows) {
       const found = at(message, path)
       // Answers to a subscription and the like have no rows.
       if (found === undefined) continue
-      for (const item of Array.isArray(found) ? found : [found]) {
+      const items: readonly unknown[] = Array.isArray(found) ? found : [found]
+      for (const item of items) {
         const row = rowOf(item)
         if (row === undefined) {
           this.#refuse({ value: item as Json }, `The message holds no row at ${JSON.stringify(path.join('/'))}.`)
@@ -77,7 +80,7 @@ export class Intake {
         }
         for (const [name, from] of this.#envelope) add(row, name, at(message, from))
         add(row, received, time)
-        if (!this.#collector.push(row)) dropped++
+        if (!this.#collector.push(row, Math.ceil(chars / items.length))) dropped++
       }
     }
     if (dropped > 0) this.#drop(dropped)
