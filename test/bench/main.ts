@@ -5,11 +5,12 @@ import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 
 const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: string[]]> = [
-  ['Catch-up from the embedded topic into embedded ClickHouse', 'catchup.ts', '2', '3'],
+  ['Catch-up from the embedded topic into embedded ClickHouse', 'catchup.ts', '4', '3'],
   ['Event to queryable, start, memory, reload, stop', 'latency.ts', '10000', '30'],
   ['The mapping alone', 'mapping.ts'],
   ['Arrow encoding alone', 'arrow.ts'],
-  ['The lake', 'lake.ts']
+  ['Files', 'outputs.ts', '1'],
+  ['The embedded engine alone', 'engine.ts']
 ]
 
 console.log(`${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`)

@@ -4,8 +4,9 @@
 
 import mapping from '../../plugins/transforms/mapping/index.ts'
 import { Batch } from '../../runtime/batch.ts'
-import { NOT_PRESENT, field, plainCast } from '../../runtime/schema.ts'
+import { field, plainCast } from '../../runtime/schema.ts'
 import { fakeContext, fakeTopic } from '../conform/context.ts'
+import { quote } from './quotes.ts'
 import { throughTopic } from '../runtime/cast/shapes.ts'
 import type { Column } from '../../runtime/batch.ts'
 import type { CastRule } from '../../runtime/schema.ts'
@@ -27,7 +28,6 @@ const topic = fakeTopic('quotes', [
   field('source', { kind: 'string' }, { lowCardinality: true })
 ])
 const numeric = ['event_time', 'last', 'bid', 'ask', 'bid_size', 'ask_size', 'volume']
-const symbols = ['AAPL', 'MSFT', 'GOOG', 'AMZN', 'TSLA', 'NVDA', 'META', 'SPY', 'QQQ', 'IWM']
 
 type Shape = (name: string, texts: readonly string[]) => Column
 
@@ -38,22 +38,6 @@ const shapes: Readonly<Record<string, Shape>> = {
     ? { kind: 'numbers', numbers: Float64Array.from(texts, text => Number(text.replace(/[A-Z]/, ''))) }
     : dictionaryColumn(texts) ?? textColumn(texts),
   values: (_, values) => ({ kind: 'values', values })
-}
-
-function quote (i: number): Record<string, string> {
-  const cents = (i % 977) / 100
-  return {
-    symbol: symbols[i % 10] as string,
-    event_time: String(1763800000000 + i),
-    last: `C${(100 + cents).toFixed(2)}`,
-    bid: (100 + cents).toFixed(2),
-    ask: (100.02 + cents).toFixed(2),
-    bid_size: String(i % 500),
-    ask_size: String(i % 400),
-    volume: `${i % 1000}K`,
-    exchange: NOT_PRESENT,
-    source: 'interactive-brokers'
-  }
 }
 
 function batches (size: number, shape: Shape): Batch[] {

@@ -40,7 +40,8 @@ export function stopwatch (pids: readonly number[] = []): () => Usage {
 /** One line: rows a second, processor seconds a million rows. */
 export function line (name: string, rows: number, { seconds, ownCpuSeconds, otherCpuSeconds }: Usage): string {
   const perMillion = (cpu: number): string => (cpu / rows * 1e6).toFixed(2)
-  return `${name.padEnd(58)} ${(rows / seconds / 1000).toFixed(0).padStart(5)} k rows/s   ${perMillion(ownCpuSeconds + otherCpuSeconds)} CPU-s a million (platform ${perMillion(ownCpuSeconds)}, engine ${perMillion(otherCpuSeconds)})`
+  const parts = otherCpuSeconds === 0 ? '' : ` (platform ${perMillion(ownCpuSeconds)}, engine ${perMillion(otherCpuSeconds)})`
+  return `${name.padEnd(58)} ${(rows / seconds / 1000).toFixed(0).padStart(5)} k rows/s   ${perMillion(ownCpuSeconds + otherCpuSeconds)} CPU-s a million${parts}`
 }
 
 export function median (values: readonly number[]): number {
