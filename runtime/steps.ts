@@ -3,6 +3,7 @@
 import { loadPlugin } from './loader.ts'
 import { Chain, rowAtOffset } from './chain.ts'
 import { PlatformError } from './errors.ts'
+import { masker } from './mask.ts'
 import { Rejects } from './rejects.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Broker } from './broker/broker.ts'
@@ -63,6 +64,7 @@ interface ContextParts {
 
 export function makeContext (around: Surroundings, { step, topic, signal, checkpoint, reject }: ContextParts): Context {
   const { pipeline, schemas, clickhouse, broker, clock, metrics, dataFolder } = around
+  const mask = masker(pipeline.secrets)
   return {
     pipeline: pipeline.id,
     step,
@@ -79,7 +81,8 @@ export function makeContext (around: Surroundings, { step, topic, signal, checkp
     },
     root: around.root,
     dataFolder,
-    reject,
+    // A destination may repeat what it was sent, and the reason is kept for long.
+    reject: (row, reason, batch) => reject(row, mask(reason), batch),
     health: health => around.health(step, health)
   }
 }

@@ -29,8 +29,9 @@ export function checkDefinition (value: unknown): asserts value is Definition {
 export function mergeYaml (old: string | undefined, definition: Definition): string {
   const document = old === undefined ? undefined : documentOf(old)
   if (document === undefined) return stringify(definition)
+  if (JSON.stringify(document.toJSON()) === JSON.stringify(definition)) return old as string
   merge(document, [], definition)
-  return document.toString()
+  return document.toString({ lineWidth: 0 })
 }
 
 /**

@@ -1,5 +1,6 @@
 // The admin endpoint on a small platform of its own, in this process and without a database.
 
+import { join } from 'node:path'
 import { readConfig } from '../../../runtime/config.ts'
 import { clientLimits, makeApp } from '../../../runtime/control/app.ts'
 import { RouteTable } from '../../../runtime/control/route-table.ts'
@@ -31,7 +32,7 @@ export interface Endpoint {
 }
 
 export async function openEndpoint (t: Test, files: Readonly<Record<string, string>>, { env = {}, limits }: { readonly env?: Record<string, string>, readonly limits?: Partial<ClientLimits> } = {}): Promise<Endpoint> {
-  const project = makeProject(t.testdir(), files)
+  const project = makeProject(join(t.testdir(), 'project'), files)
   const config = await readConfig({ root: project.folder, env: { TWOLANE_CLICKHOUSE: 'http://127.0.0.1:9', TWOLANE_ADMIN_TOKEN: token, TWOLANE_LOG_LEVEL: 'silent', ...env } })
   const platform = await openPlatform({ root: project.folder, config })
   const table = new RouteTable()

@@ -1,0 +1,60 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import t from 'tap'
+import { openRoutes } from '../../../runtime/control/guard.ts'
+import { openEndpoint, schema } from './endpoint.ts'
+
+interface Operation {
+  readonly summary?: string
+  readonly tags?: string[]
+  readonly security?: object[]
+  readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: string, readonly required?: boolean, readonly schema: object }>
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema?: object }>> }
+  readonly responses: Readonly<Record<string, { readonly description: string, readonly content?: Readonly<Record<string, { readonly schema?: object }>> }>>
+}
+interface Document {
+  readonly openapi: string
+  readonly info: { readonly title: string, readonly version: string }
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly securitySchemes: object }
+}
+
+// Checked by hand against OpenAPI 3.1, section by section: a validator would be a dependency for one test.
+await t.test('the description is OpenAPI 3.1 and covers every route', async t => {
+  const { app, table } = await openEndpoint(t, { 'schemas/trades.yaml': schema })
+  const answer = await app.inject('/openapi.json')
+  const document = answer.json<Document>()
+  t.match(document, { openapi: /^3\.1\.\d+$/, info: { title: /./, version: /^\d+\.\d+\.\d+/ }, components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] })
+  t.notOk(Object.keys(document).some(key => !['openapi', 'info', 'servers', 'paths', 'components', 'security', 'tags', 'externalDocs', 'webhooks', 'jsonSchemaDialect'].includes(key)))
+
+  const described = new Set<string>()
+  const ajv = new Ajv2020({ strict: false })
+  const checkSchema = (where: string, schema: object | undefined): void => {
+    t.ok(schema !== undefined && ajv.validateSchema(schema), `${where} has a valid schema`)
+  }
+  for (const [path, operations] of Object.entries(document.paths)) {
+    t.match(path, /^\//)
+    for (const [method, operation] of Object.entries(operations)) {
+      const where = `${method} ${path}`
+      described.add(where)
+      t.match(operation, { summary: /^[A-Z].*[^.]$/, tags: [/./] }, where)
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(match => match[1])
+      const parameters = operation.parameters ?? []
+      t.strictSame(parameters.filter(parameter => parameter.in === 'path').map(({ name }) => name), inPath, `${where} describes its path`)
+      for (const parameter of parameters) {
+        t.ok(parameter.in === 'query' || (parameter.in === 'path' && parameter.required), `${where} ${parameter.name}`)
+        checkSchema(`${where} ${parameter.name}`, parameter.schema)
+      }
+      for (const [type, { schema }] of Object.entries(operation.requestBody?.content ?? {})) checkSchema(`${where} ${type}`, schema)
+      t.ok('200' in operation.responses && 'default' in operation.responses, `${where} describes success and failure`)
+      for (const [status, { description, content }] of Object.entries(operation.responses)) {
+        t.match(status, /^(?:[1-5]\d\d|[1-5]XX|default)$/)
+        t.type(description, 'string')
+        for (const [type, { schema }] of Object.entries(content ?? {})) checkSchema(`${where} ${status} ${type}`, schema)
+      }
+      t.ok('application/problem+json' in (operation.responses['default']?.content ?? {}), `${where} fails with a problem`)
+      t.equal(operation.security?.length === 0, openRoutes.has(path), `${where} says whether it needs the token`)
+    }
+  }
+  const routes = table.routes.filter(({ method, url }) => method !== 'HEAD' && url !== '/openapi.json')
+  t.strictSame([...described].sort(), routes.map(({ method, url }) => `${method.toLowerCase()} ${url.replace(/:(\w+)/g, '{$1}')}`).sort())
+})

@@ -1,0 +1,197 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { eventually } from '../../system/project.ts'
+import { openEndpoint, pipeline, schema } from './endpoint.ts'
+import type { LightMyRequestResponse } from 'fastify'
+import type { Endpoint } from './endpoint.ts'
+import type { Receipt } from '../../../runtime/receipt.ts'
+
+const files = { 'schemas/trades.yaml': schema, 'pipelines/trades.yaml': pipeline, 'pipelines/idle.yaml': `enabled: false\n${pipeline.replace('out.', 'idle.')}` }
+interface Status { readonly id: string, readonly state: string, readonly healthy: boolean, readonly reasons: string[], readonly revision: string, readonly restarts: number, readonly steps: ReadonlyArray<{ readonly step: string, readonly rows_per_second: number, readonly lag_rows?: number }> }
+interface Refusal { readonly code: string, readonly detail: string, readonly problems: ReadonlyArray<{ readonly file: string, readonly line: number, readonly column: number, readonly path: string, readonly message: string }>, readonly receipt: Receipt }
+
+function sender ({ ask }: Endpoint) {
+  return (id: string, payload: string | object): Promise<LightMyRequestResponse> => ask('PUT', `/v1/pipelines/${id}`, {
+    headers: { 'content-type': typeof payload === 'string' ? 'application/yaml' : 'application/json' }, payload
+  })
+}
+
+await t.test('pipelines are shown, changed, paused and removed', async t => {
+  const endpoint = await openEndpoint(t, files)
+  const { ask, project } = endpoint
+  const put = sender(endpoint)
+  const status = async (id: string): Promise<Status> => (await ask('GET', `/v1/pipelines/${id}`)).json()
+  const fileText = (id: string): string => readFileSync(join(project.folder, 'pipelines', `${id}.yaml`), 'utf8')
+
+  await t.test('a list says how they are and what their steps do', async t => {
+    const rate = await eventually('rows go through', async () => (await status('trades')).steps.find(({ step, rows_per_second: rate }) => step === 'outputs.file' && rate > 0))
+    t.type(rate.lag_rows, 'number')
+    const { pipelines, problems } = (await ask('GET', '/v1/pipelines')).json<{ pipelines: Status[], problems: unknown[] }>()
+    t.match(pipelines, [{ id: 'idle', state: 'disabled', healthy: true }, { id: 'trades', state: 'running', healthy: true, reasons: [], restarts: 0 }])
+    t.strictSame(problems, [])
+  })
+
+  await t.test('what is shown can be sent back, and nothing changes', async t => {
+    const shown = (await ask('GET', '/v1/pipelines/trades')).json<{ text: string, definition: object, file: string }>()
+    t.equal(shown.text, pipeline)
+    t.equal(shown.file, 'pipelines/trades.yaml')
+    for (const body of [shown.text, shown.definition]) {
+      const answer = await put('trades', body)
+      t.equal(answer.statusCode, 200)
+      t.match(answer.json(), { outcome: 'unchanged', changes: [] })
+    }
+    t.equal(fileText('trades'), pipeline, 'not even a comment is lost')
+  })
+
+  await t.test('a definition as JSON leaves comments where they are', async t => {
+    const { definition } = (await ask('GET', '/v1/pipelines/trades')).json<{ definition: { input: { generate: { rate: number } } } }>()
+    const before = (await status('trades')).revision
+    const answer = await put('trades', { ...definition, input: { generate: { ...definition.input.generate, rate: 400 } } })
+    t.match(answer.json(), { outcome: 'applied', changes: [{ pipeline: 'trades', change: 'changed', from: before, inFlight: 'drained' }] })
+    t.equal(fileText('trades').replace('400', '500'), pipeline)
+    t.not((await status('trades')).revision, before)
+  })
+
+  await t.test('a file that is wrong is refused by line and column, and all is as before', async t => {
+    const before = await status('trades')
+    const text = fileText('trades')
+    const cases = [
+      ['topic: trades\noutputs:\n  - file: { pth: x }\n', { line: 3, column: 5, path: 'outputs[0].file.path', message: /is missing/ }],
+      ['topic: tradse\noutputs: [{ file: x }]\n', { line: 1, column: 1, path: 'topic', message: /did you mean "trades"/ }],
+      ['topic: [', { line: 1, path: '', message: /bracket/ }]
+    ] as const
+    for (const [bad, place] of cases) {
+      const answer = await put('trades', bad)
+      t.equal(answer.statusCode, 422)
+      const refusal = answer.json<Refusal>()
+      t.match(refusal, { code: 'RELOAD_REJECTED', detail: /pipelines\/trades.yaml:\d+:\d+/, receipt: { outcome: 'rejected', changes: [] } })
+      t.match(refusal.problems.find(({ path }) => path === place.path), { file: 'pipelines/trades.yaml', ...place, column: Number })
+      t.equal(fileText('trades'), text, 'the old file is back')
+    }
+    t.match(await status('trades'), { state: 'running', revision: before.revision, restarts: 0 }, 'the old pipeline runs on')
+    t.equal((await put('fresh', 'topic: nope\noutputs: [{ file: x }]')).statusCode, 422)
+    t.notOk(existsSync(join(project.folder, 'pipelines/fresh.yaml')), 'a new file that is refused is gone again')
+    t.equal((await ask('GET', '/readyz')).statusCode, 200)
+  })
+
+  await t.test('a pipeline that cannot begin is rolled back', async t => {
+    project.write('plugins/outputs/wall/index.js', 'export default { kind: "output", description: "Refuses", options: {}, guarantee: "at least once", async open () { throw new Error("the wall is closed") } }')
+    const text = fileText('trades')
+    const answer = await put('trades', text.replace('file: { path: out.ndjson }', 'wall: {}'))
+    t.equal(answer.statusCode, 422)
+    t.match(answer.json<Refusal>(), { code: 'RELOAD_ROLLED_BACK', detail: /the wall is closed/, receipt: { outcome: 'rolled_back' } })
+    t.equal(fileText('trades'), text)
+    t.match(await status('trades'), { state: 'running', healthy: true })
+  })
+
+  await t.test('a pipeline rests until it is resumed', async t => {
+    t.match((await ask('POST', '/v1/pipelines/trades/pause')).json(), { id: 'trades', state: 'paused', healthy: true })
+    t.equal((await ask('GET', '/readyz')).statusCode, 200, 'resting is no fault')
+    t.match((await ask('POST', '/v1/pipelines/trades/resume')).json(), { state: 'running' })
+    t.match((await ask('POST', '/v1/pipelines/trades/restart')).json(), { state: 'running', restarts: 0 })
+    t.equal((await ask('POST', '/v1/pipelines/idle/restart')).json<Refusal>().code, 'PIPELINE_DISABLED')
+    t.equal((await ask('POST', '/v1/pipelines/nope/pause')).statusCode, 404)
+  })
+
+  await t.test('a new one comes and goes', async t => {
+    const answer = await put('second', { topic: 'trades', outputs: [{ file: { path: 'second.ndjson' } }] })
+    t.match(answer.json(), { outcome: 'applied', changes: [{ pipeline: 'second', change: 'added', inFlight: 'none' }] })
+    t.equal((await ask('POST', '/v1/pipelines/second/pause')).statusCode, 200)
+    t.match((await ask('DELETE', '/v1/pipelines/second')).json(), { outcome: 'unchanged' }, 'it did not run')
+    t.notOk(existsSync(join(project.folder, 'pipelines/second.yaml')))
+    t.equal((await ask('GET', '/v1/pipelines/second')).statusCode, 404)
+    t.equal((await ask('DELETE', '/v1/pipelines/second')).statusCode, 404)
+    t.match((await put('second', { topic: 'trades', outputs: [{ file: { path: 'second.ndjson' } }] })).json(), { outcome: 'applied' })
+    t.match((await status('second')).state, 'running', 'the pause went with the old one')
+    t.match((await ask('DELETE', '/v1/pipelines/second')).json(), { outcome: 'applied', changes: [{ change: 'removed', inFlight: 'drained' }] })
+  })
+
+  await t.test('one change at a time', async t => {
+    const answers = await Promise.all([1, 2, 3].map(n => put('trades', pipeline.replace('500', `${500 + n}`))))
+    t.strictSame(answers.map(({ statusCode }) => statusCode).sort(), [200, 409, 409])
+    t.equal(fileText('trades'), pipeline.replace('500', `${500 + 1 + answers.findIndex(({ statusCode }) => statusCode === 200)}`), 'those that were refused left no trace')
+  })
+})
+
+await t.test('files that are wrong and the pipelines of others', async t => {
+  const { ask, ...endpoint } = await openEndpoint(t, { ...files, 'pipelines/broken.yaml': 'topic: nope\noutputs: [{ file: a }]', 'pipelines/worse.yaml': 'topic: [' })
+  const put = sender({ ask, ...endpoint })
+  const { project } = endpoint
+  const ready = await ask('GET', '/readyz')
+  t.equal(ready.statusCode, 503, 'a pipeline whose file is broken is wanted, too')
+  t.match(ready.json(), { ready: false, failing: [{ name: 'broken', reasons: [/pipelines\/broken.yaml:1:1 topic: there is no schema "nope"/] }, { name: 'worse' }] })
+  t.match((await ask('GET', '/v1/pipelines/worse')).json(), { state: 'broken', file: 'pipelines/worse.yaml' })
+  t.match((await ask('GET', '/v1/pipelines')).json(), { pipelines: [{ id: 'broken' }, { id: 'idle' }, { id: 'trades', healthy: true }, { id: 'worse' }], problems: [{ file: 'pipelines/broken.yaml' }, { file: 'pipelines/worse.yaml' }] })
+
+  t.equal((await put('trades', pipeline.replace('500', '300'))).statusCode, 200, 'one pipeline can be changed although others are broken')
+  t.equal((await put('broken', pipeline.replace('out.', 'mended.'))).statusCode, 200, 'one can be mended although another is broken')
+  t.equal((await ask('POST', '/v1/reload')).json<Refusal>().receipt.outcome, 'rejected', 'a reload of all is all or nothing')
+  t.equal((await ask('DELETE', '/v1/pipelines/worse')).statusCode, 200)
+  t.equal((await ask('GET', '/readyz')).statusCode, 200)
+
+  // A file that breaks later does not stop what runs.
+  writeFileSync(join(project.folder, 'pipelines/broken.yaml'), 'topic: [')
+  t.equal((await ask('POST', '/v1/reload')).statusCode, 422)
+  t.match((await ask('GET', '/v1/pipelines')).json(), { pipelines: [{ id: 'broken', state: 'running' }, {}, {}], problems: [{ file: 'pipelines/broken.yaml' }] })
+  t.equal((await ask('GET', '/readyz')).statusCode, 200, 'it runs on as it was')
+  rmSync(join(project.folder, 'pipelines/broken.yaml'))
+  t.match((await ask('POST', '/v1/reload')).json(), { outcome: 'applied', changes: [{ pipeline: 'broken', change: 'removed' }] })
+})
+
+await t.test('plans, reloads and their receipts', async t => {
+  const { ask, project } = await openEndpoint(t, files)
+  t.match((await ask('POST', '/v1/plan')).json(), { changes: [], unchanged: ['trades'], problems: [] })
+  project.write('pipelines/trades.yaml', pipeline.replace('500', '300'))
+  const { hash, changes } = (await ask('POST', '/v1/plan')).json<{ hash: string, changes: object[] }>()
+  t.match(changes, [{ pipeline: 'trades', change: 'changed' }])
+  project.write('pipelines/more.yaml', pipeline.replace('out.', 'more.'))
+  const stale = await ask('POST', `/v1/reload?plan=${hash}`)
+  t.equal(stale.statusCode, 409)
+  t.match(stale.json(), { code: 'STALE_PLAN', remedy: /new plan/ })
+  t.match((await ask('POST', '/v1/plan')).json(), { changes: [{ pipeline: 'more' }, { pipeline: 'trades' }] }, 'nothing was applied')
+  rmSync(join(project.folder, 'pipelines/more.yaml'))
+  t.match((await ask('POST', `/v1/reload?plan=${hash}`)).json(), { revision: 1, outcome: 'applied', reason: '', problems: [], changes: [{ pipeline: 'trades', change: 'changed', inFlight: 'drained', ms: Number }], ms: Number, time: Number })
+  t.match((await ask('POST', '/v1/reload')).json(), { revision: 2, outcome: 'unchanged' })
+  project.write('pipelines/trades.yaml', 'topic: 1')
+  t.equal((await ask('POST', '/v1/reload')).statusCode, 422)
+  const { revisions } = (await ask('GET', '/v1/revisions?limit=2')).json<{ revisions: Receipt[] }>()
+  t.match(revisions, [{ revision: 3, outcome: 'rejected', problems: [{ file: 'pipelines/trades.yaml' }] }, { revision: 2 }])
+  t.equal(revisions.length, 2)
+})
+
+await t.test('topics show what they hold', async t => {
+  const { ask } = await openEndpoint(t, files)
+  const topic = await eventually('rows are there', async () => {
+    const { topics } = (await ask('GET', '/v1/topics')).json<{ topics: Array<{ name: string, partitions: Array<{ next: number }>, groups: unknown[] }> }>()
+    return topics.find(({ name, partitions }) => name === 'trades' && (partitions[0]?.next ?? 0) > 100)
+  })
+  t.match(topic, { bytes: Number, partitions: [{ partition: 0, first: 0 }] })
+  const { rows } = (await ask('GET', '/v1/topics/trades/tail?rows=3')).json<{ rows: Array<{ offset: number, row: { n: number } }> }>()
+  t.equal(rows.length, 3)
+  t.ok(rows.every(({ offset, row }) => row.n === offset + 1))
+  t.equal((await ask('GET', '/v1/topics/_platform/tail')).statusCode, 200)
+  t.equal((await ask('GET', '/v1/topics/trades.rejected/tail')).statusCode, 200)
+  for (const url of ['/v1/topics/nope/tail', '/v1/topics/nope.rejected/tail']) t.equal((await ask('GET', url)).statusCode, 404)
+  for (const rows of ['0', '1001', 'x', '1.5']) t.equal((await ask('GET', `/v1/topics/trades/tail?rows=${rows}`)).statusCode, 422)
+})
+
+await t.test('plugins are listed as their code is now, packages in use among them', async t => {
+  const plugin = (description: string): string => `export default { kind: 'output', description: '${description}', options: { path: { type: 'string', description: 'Where', default: 'x' } }, guarantee: 'at least once', async open () { return { async write () {}, async flush () {}, async close () {} } } }`
+  // Packages are found above the project's folder, too.
+  const { ask, project } = await openEndpoint(t, {
+    'schemas/trades.yaml': schema,
+    'pipelines/trades.yaml': 'topic: trades\noutputs: [{ acme-sink: {} }, { sink: {} }]',
+    'plugins/outputs/sink/index.js': plugin('first'),
+    'plugins/outputs/bad/index.js': 'throw new Error("no")',
+    '../node_modules/acme-sink/package.json': '{"name":"acme-sink","type":"module","main":"main.js"}',
+    '../node_modules/acme-sink/main.js': plugin('of a package')
+  })
+  const list = async (): Promise<Array<{ kind: string, name: string, description: string, problem?: string }>> => (await ask('GET', '/v1/plugins')).json<{ plugins: [] }>().plugins
+  const before = await list()
+  t.match(before.find(({ name }) => name === 'sink'), { kind: 'output', description: 'first', options: { path: { type: 'string' } }, guarantee: 'at least once' })
+  t.match(before.find(({ name }) => name === 'bad')?.problem, /cannot be imported: no/)
+  t.match(before.find(({ name }) => name === 'acme-sink'), { kind: 'output', description: 'of a package' })
+  project.write('plugins/outputs/sink/index.js', plugin('second'))
+  t.equal((await list()).find(({ name }) => name === 'sink')?.description, 'second')
+})
