@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { HttpConfig } from './index.ts'
+import type { HttpServerConfig } from './options.ts'
 
 /** Both give what is wrong, undefined: nothing. */
 export interface Authenticator {
@@ -9,7 +9,7 @@ export interface Authenticator {
   signature (headers: IncomingHttpHeaders, body: Buffer): string | undefined
 }
 
-export function authenticator ({ token, signature_secret: secret, signature_header: header }: HttpConfig): Authenticator {
+export function authenticator ({ token, signature_secret: secret, signature_header: header }: HttpServerConfig): Authenticator {
   return {
     token ({ authorization = '' }) {
       if (token === null) return undefined

@@ -1,5 +1,5 @@
 import type { Context, Row } from '../../../runtime/plugin.ts'
-import type { HttpConfig } from './index.ts'
+import type { HttpServerConfig } from './options.ts'
 
 /** One request whose rows wait for the topic. */
 export interface Post {
@@ -9,7 +9,7 @@ export interface Post {
   settle (durable: boolean): void
 }
 
-type Limits = Pick<HttpConfig, 'pending_rows_max' | 'pending_bytes_max' | 'body_bytes_max'>
+type Limits = Pick<HttpServerConfig, 'pending_rows_max' | 'pending_bytes_max' | 'body_bytes_max'>
 
 /**
  * Posts between the listener and the topic. While one batch is made durable, others wait here and become the next

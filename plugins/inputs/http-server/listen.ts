@@ -6,8 +6,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Context, Row } from '../../../runtime/plugin.ts'
 import type { Authenticator } from './authenticate.ts'
-import type { HttpConfig } from './index.ts'
+import type { BodyFormat } from './body.ts'
 import type { Inbox, Post } from './inbox.ts'
+import type { HttpServerConfig } from './options.ts'
 
 interface Parts { readonly inbox: Inbox, readonly authenticate: Authenticator }
 
@@ -31,7 +32,7 @@ const notDurable = (): Refusal => new Refusal(503, 'The rows could not be made d
 const closeMs = 500
 
 /** Takes posts until it is closed; `close` is called when no post waits any longer, or refuses those that do. */
-export async function listen (config: HttpConfig, parts: Parts, context: Context): Promise<{ close (): Promise<void> }> {
+export async function listen (config: HttpServerConfig, parts: Parts, context: Context): Promise<{ close (): Promise<void> }> {
   const { host, port, path } = config
   const requestTimeout = Math.max(config.request_ms, config.headers_ms)
   const open = new Set<ServerResponse>()
@@ -71,7 +72,7 @@ async function closeServer (server: Server): Promise<void> {
 }
 
 /** One request, from its headers until its answer. Throws a Refusal where there is nothing to wait for. */
-async function receive (request: IncomingMessage, response: ServerResponse, config: HttpConfig, { inbox, authenticate }: Parts, isStopping: () => boolean): Promise<void> {
+async function receive (request: IncomingMessage, response: ServerResponse, config: HttpServerConfig, { inbox, authenticate }: Parts, isStopping: () => boolean): Promise<void> {
   // A sender that breaks off: there is nobody to answer.
   request.on('error', () => {})
   response.on('error', () => {})
@@ -95,7 +96,7 @@ async function receive (request: IncomingMessage, response: ServerResponse, conf
   inbox.add(post)
 }
 
-function checkHeaders ({ url = '', method, headers }: IncomingMessage, { path, body_bytes_max: bytesMax }: HttpConfig, authenticate: Authenticator): 'json' | 'ndjson' {
+function checkHeaders ({ url = '', method, headers }: IncomingMessage, { path, body_bytes_max: bytesMax }: HttpServerConfig, authenticate: Authenticator): BodyFormat {
   if (url.split('?')[0] !== path) throw new Refusal(404, `Posts are taken at ${path}.`)
   const unknown = authenticate.token(headers)
   if (unknown !== undefined) throw new Refusal(401, unknown, { 'www-authenticate': 'Bearer' })
@@ -133,7 +134,7 @@ function tooLarge (bytesMax: number): Refusal {
   return new Refusal(413, `The body has more than ${bytesMax} bytes. Send fewer rows at once.`)
 }
 
-function parse (body: Buffer, format: 'json' | 'ndjson'): Row[] {
+function parse (body: Buffer, format: BodyFormat): Row[] {
   try {
     return rowsOf(body, format)
   } catch (error) {

@@ -3,7 +3,7 @@ import { Agent, WebSocket } from 'undici'
 import { PlatformError, describe } from '../../../runtime/errors.ts'
 import type { Dispatcher } from 'undici'
 import type { Json } from '../../../runtime/plugin.ts'
-import type { WebSocketConfig } from './index.ts'
+import type { WebSocketConfig } from './options.ts'
 
 const handshakeMs = 10_000
 const closeMs = 300

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { parseJson } from '../../../runtime/json.ts'
 import { at, pointer } from './pointer.ts'
 import type { Collector, Context, Json } from '../../../runtime/plugin.ts'
-import type { WebSocketConfig } from './index.ts'
+import type { WebSocketConfig } from './options.ts'
 import type { Pointer } from './pointer.ts'
 
 const received = 'received_time'

@@ -3,7 +3,7 @@ import { Agent, errors, request } from 'undici'
 import { describe, PlatformError } from '../../../runtime/errors.ts'
 import type { Dispatcher } from 'undici'
 import type { Context } from '../../../runtime/plugin.ts'
-import type { HttpConfig } from './index.ts'
+import type { HttpConfig } from './options.ts'
 
 interface Answer {
   readonly status: number

@@ -5,8 +5,7 @@ import { operandFor } from './operand.ts'
 import type { Column, DecimalColumn, TextColumn } from '../../../runtime/batch.ts'
 import type { Batch } from '../../../runtime/plugin.ts'
 import type { Type } from '../../../runtime/schema.ts'
-
-export type Operand = string | number | boolean
+import type { Operand } from './operand.ts'
 
 /** What has to hold for one field; several operators hold together. */
 export interface Condition {

@@ -3,7 +3,9 @@
 
 import { PlatformError } from '../../../runtime/errors.ts'
 import type { TimeUnit, Type } from '../../../runtime/schema.ts'
-import type { Operand } from './condition.ts'
+
+/** As it stands in the pipeline file. */
+export type Operand = string | number | boolean
 
 /** The sign of `value - operand`; NaN where they cannot be compared, so that no comparison holds. */
 export type Order = (value: unknown) => number

@@ -1,5 +1,5 @@
 import type { Instrument } from './instruments.ts'
-import type { Call, Routes } from './rest.ts'
+import type { Call, Routes } from './routes.ts'
 
 const validExchanges = 'SMART,AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,ISLAND,DRCTEDGE,BEX,BATS,EDGEA,BYX,IEX,PSX'
 

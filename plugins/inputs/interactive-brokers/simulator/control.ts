@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FaultArguments } from './faults.ts'
-import type { Simulator } from './simulator.ts'
+import type { Simulator } from './handle.ts'
 
 export const CONTROL = '/simulator'
 const bodyBytesMax = 64 * 1024

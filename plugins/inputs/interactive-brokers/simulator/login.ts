@@ -1,4 +1,4 @@
-import type { Routes } from './rest.ts'
+import type { Routes } from './routes.ts'
 import { accountsOf, authStatusOf, tickleOf } from './status.ts'
 
 /** Login, brokerage session, accounts. */

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { readFields } from './fields.ts'
 import type { Gateway } from './gateway.ts'
 import { answerHistory } from './history.ts'
-import type { Answer, Call, Routes } from './rest.ts'
+import type { Answer, Call, Routes } from './routes.ts'
 
 const snapshotConidsMax = 100
 const snapshotFieldsMax = 50

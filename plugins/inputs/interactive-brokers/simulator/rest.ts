@@ -5,22 +5,7 @@ import type { Gateway } from './gateway.ts'
 import { marketRoutes } from './market.ts'
 import { Pace } from './pace.ts'
 import { sessionRoutes } from './login.ts'
-
-/** One request, read and checked. */
-export interface Call {
-  readonly gateway: Gateway
-  readonly query: ReadonlyMap<string, string>
-  readonly body: Readonly<Record<string, unknown>>
-  readonly path: string // below /v1/api, without the leading slash
-  readonly endStreams: (conid: number) => void // on every socket
-}
-export interface Answer {
-  readonly status?: number
-  readonly body: unknown // a string is sent as it is: not every error of the real gateway is JSON
-  readonly headers?: Readonly<Record<string, string>>
-}
-export type Route = (call: Call) => Answer | Promise<Answer>
-export type Routes = Readonly<Record<string, Route>> // by "METHOD path"; a path segment may be `*`
+import type { Answer, Route, Routes } from './routes.ts'
 
 export const API = '/v1/api'
 const bodyBytesMax = 1024 * 1024
