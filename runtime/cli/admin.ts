@@ -40,7 +40,9 @@ export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, to
       const { statusCode, body } = await send(method, path)
       const text = await body.text()
       if (statusCode !== 200 && statusCode !== also) throw refusal(statusCode, text)
-      return JSON.parse(text) as T
+      const answer = parse(text)
+      if (answer === undefined) throw refusal(statusCode, text)
+      return answer as T
     },
     async stream (path, text) {
       const { statusCode, body } = await send('POST', path, text)
@@ -51,14 +53,17 @@ export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, to
 }
 
 function refusal (status: number, text: string): Error {
-  let problem: { readonly detail?: string, readonly remedy?: string } = {}
-  try {
-    problem = JSON.parse(text) as typeof problem
-  } catch {
-    // It is not the platform that answers there.
-  }
-  const { detail, remedy } = problem
+  const { detail, remedy } = (parse(text) ?? {}) as { readonly detail?: string, readonly remedy?: string }
   if (detail === undefined) return new PlatformError('NOT_RUNNING', `What answers there is no platform (HTTP ${status})`, { remedy: 'Check TWOLANE_URL.' })
   if (status === 401) return new PlatformError('UNAUTHORIZED', 'The platform does not know this admin token', { remedy: 'Check TWOLANE_ADMIN_TOKEN or --token.' })
   return new PlatformError('REQUEST_REFUSED', detail, remedy === undefined ? {} : { remedy })
+}
+
+/** Undefined: it is no JSON, so it is not the platform that answers there. */
+function parse (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

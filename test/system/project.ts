@@ -89,6 +89,7 @@ export async function startPlatform (project: Project, env: Readonly<Record<stri
       return (typeof body === 'string' ? body.trim().split('\n').filter(line => line !== '').map(line => JSON.parse(line)) : [body]) as never
     },
     async kill () {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
       await ended

@@ -36,7 +36,7 @@ await t.test('secrets are in no answer, no log and no file of the data folder', 
     'plugins/outputs/chatterbox/index.js': chatterbox
   })
   const platform = await startPlatform(project, { CANARY: environment, TWOLANE_LOG_LEVEL: 'debug' })
-  t.teardown(() => platform.process.exitCode === null ? platform.kill() : undefined)
+  t.teardown(() => platform.kill())
   const canaries = [literal, encodeURIComponent(literal), JSON.stringify(literal).slice(1, -1), environment, inOutput, adminToken]
   const leaks = (text: string): string[] => canaries.filter(canary => text.includes(canary))
   const answers: string[] = []
