@@ -20,16 +20,16 @@ interface Checkpoint extends Place {
 }
 
 const options = {
-  path: { type: 'string', description: 'The file; a relative path begins at the folder of the project', examples: ['/data/quotes.ndjson'] },
-  format: { type: 'string', description: 'ndjson: one JSON object a line; csv; auto: by the ending of the path', enum: ['auto', 'ndjson', 'csv'], default: 'auto' },
-  follow: { type: 'boolean', description: 'Wait for the file and for more lines, also when the file is rotated (renamed, or cut off); false: end with the file', default: false },
-  header: { type: 'array', description: 'CSV: the names of the columns; without it the first line has them', items: { type: 'string' }, minItems: 1, default: null },
-  skip_lines: { type: 'integer', description: 'Lines to pass over at the beginning of the file', default: 0, minimum: 0 },
-  delimiter: { type: 'string', description: 'CSV: what stands between two values; by default a comma, or a tab where the path ends with .tsv', default: null, pattern: '^[^\\r\\n]+$' },
-  quote: { type: 'string', description: 'CSV: what stands around values that hold delimiters or line ends; empty: nothing is quoted', default: '"', pattern: '^[^\\r\\n]?$' },
-  batch_rows: { type: 'integer', description: 'Rows of one batch at most', default: 5000, minimum: 1, maximum: 100_000 },
-  line_bytes_max: { type: 'integer', description: 'Bytes of a line at most; a longer one is rejected', default: 16 * 2 ** 20, minimum: 16, maximum: 256 * 2 ** 20 },
-  poll_ms: { type: 'integer', description: 'How often a followed file is looked at, in milliseconds', default: 250, minimum: 10, maximum: 60_000 }
+  path: { type: 'string', description: 'The file; a relative path begins at the folder of the project.', examples: ['/data/quotes.ndjson'] },
+  format: { type: 'string', description: 'ndjson: one JSON object a line; csv; auto: by the ending of the path.', enum: ['auto', 'ndjson', 'csv'], default: 'auto' },
+  follow: { type: 'boolean', description: 'Wait for the file and for more lines, also when the file is rotated (renamed, or cut off); false: end with the file.', default: false },
+  header: { type: 'array', description: 'CSV: the names of the columns; without it the first line has them.', items: { type: 'string' }, minItems: 1, default: null },
+  skip_lines: { type: 'integer', description: 'Lines to pass over at the beginning of the file.', default: 0, minimum: 0 },
+  delimiter: { type: 'string', description: 'CSV: what stands between two values; by default a comma, or a tab where the path ends with .tsv.', default: null, pattern: '^[^\\r\\n]+$' },
+  quote: { type: 'string', description: 'CSV: what stands around values that hold delimiters or line ends; empty: nothing is quoted.', default: '"', pattern: '^[^\\r\\n]?$' },
+  batch_rows: { type: 'integer', description: 'Rows of one batch at most.', default: 5000, minimum: 1, maximum: 100_000 },
+  line_bytes_max: { type: 'integer', description: 'Bytes of a line at most; a longer one is rejected.', default: 16 * 2 ** 20, minimum: 16, maximum: 256 * 2 ** 20 },
+  poll_ms: { type: 'integer', description: 'How often a followed file is looked at, in milliseconds.', default: 250, minimum: 10, maximum: 60_000 }
 } as const
 
 type FileConfig = Config<typeof options>

@@ -17,14 +17,14 @@ export default defineInput({
   options: {
     fields: {
       type: 'object',
-      description: 'The fields of a row: a constant, { counter, step }, { choice: [...] } or { walk, step }',
+      description: 'The fields of a row: a constant, { counter, step }, { choice: [...] } or { walk, step }.',
       default: { n: { counter: 0 }, symbol: { choice: ['AAPL', 'MSFT', 'NVDA'] }, price: { walk: 100, step: 0.01 } },
       examples: [{ venue: 'XNAS', n: { counter: 1 }, side: { choice: ['buy', 'sell'] }, price: { walk: 100, step: 0.01 } }]
     },
-    rate: { type: 'number', description: 'Rows per second; 0: as fast as they are taken', default: 10, minimum: 0 },
-    count: { type: 'integer', description: 'Rows until the source ends; 0: it never ends', default: 0, minimum: 0 },
-    batch_rows: { type: 'integer', description: 'Rows of one batch at most', default: 1000, minimum: 1, maximum: 100_000 },
-    seed: { type: 'integer', description: 'Where chance begins: the same seed gives the same rows', default: 1 }
+    rate: { type: 'number', description: 'Rows per second; 0: as fast as they are taken.', default: 10, minimum: 0 },
+    count: { type: 'integer', description: 'Rows until the source ends; 0: it never ends.', default: 0, minimum: 0 },
+    batch_rows: { type: 'integer', description: 'Rows of one batch at most.', default: 1000, minimum: 1, maximum: 100_000 },
+    seed: { type: 'integer', description: 'Where chance begins: the same seed gives the same rows.', default: 1 }
   },
 
   async * read ({ fields, rate, count, batch_rows: batchRows, seed }, context) {

@@ -19,7 +19,7 @@ async function openGateway (address: string): Promise<{ readonly url: string } &
 }
 
 export default defineInput({
-  description: 'Streams market data of Interactive Brokers through the Client Portal gateway, and records and fills its gaps.',
+  description: 'Streams market data of Interactive Brokers through the Client Portal gateway, and records and fills its gaps',
   options,
   names,
 

@@ -40,7 +40,7 @@ export const options = {
   ca_file: {
     type: 'string',
     default: null,
-    description: 'File with the certificate (PEM) that the gateway\'s own one is checked against; absent: the system\'s authorities.'
+    description: 'File with the certificate (PEM) that the gateway\'s own one is checked against; the system\'s authorities where it is left out.'
   },
   reject_unauthorized: {
     type: 'boolean',

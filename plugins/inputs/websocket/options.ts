@@ -1,7 +1,7 @@
 import type { Config } from '../../../runtime/plugin.ts'
 
 export const options = {
-  url: { type: 'string', description: 'Address of the feed; keys belong into query.', pattern: '^wss?://', examples: ['wss://feed.example.com/v1'] },
+  url: { type: 'string', description: 'Address of the feed; keys belong in query.', pattern: '^wss?://', examples: ['wss://feed.example.com/v1'] },
   query: { type: 'object', description: 'Parameters added to the address, for keys.', additionalProperties: { type: 'string' }, default: {}, writeOnly: true },
   headers: { type: 'object', description: 'Headers of the handshake, for keys.', additionalProperties: { type: 'string' }, default: {}, writeOnly: true },
   login: { type: 'array', description: 'Messages sent first, for keys: texts as they are, anything else as JSON.', items: {}, default: [], writeOnly: true },

@@ -18,7 +18,7 @@ const options = {
     type: 'array', items: { type: 'string' }, default: null, description: 'The fields to write, in this order; all fields where it is left out.', examples: [['symbol', 'price']]
   },
   rotate_megabytes: {
-    type: 'number', minimum: 0.001, default: null, description: 'A file that has reached this size is renamed to end with the offset of its end, such as `out-00000000000000250000.ndjson`, and a new one is begun; never where it is left out.'
+    type: 'number', minimum: 0.001, default: null, description: 'A file that has reached so many megabytes (2^20 bytes) is renamed to end with the offset of its end, such as `out-00000000000000250000.ndjson`, and a new one is begun; never where it is left out.'
   }
 } as const
 

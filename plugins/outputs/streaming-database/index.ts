@@ -12,15 +12,15 @@ import type { Context } from '../../../runtime/plugin.ts'
 import { TableSink } from './sink.ts'
 
 export default defineOutput({
-  description: 'Stores the typed rows of a topic in its ClickHouse table, each row exactly once, and keeps the models on top of it up to date.',
+  description: 'Stores the typed rows of a topic in its ClickHouse table, each row exactly once, and keeps the models on top of it up to date',
   guarantee: 'exactly once',
   options: {
     database: { type: 'string', description: 'Database of the table; made where it is missing.', default: 'streaming', pattern: '^[A-Za-z][A-Za-z0-9_]*$' },
-    table: { type: 'string', description: 'Table of the rows; made where it is missing. The name of the schema where nothing is said.', default: null },
+    table: { type: 'string', description: 'Table of the rows, made where it is missing; the name of the schema where it is left out.', default: null },
     schema: { type: 'string', description: 'Schema of the rows, where the mapping names another one than that of the topic.', default: null },
     url: {
       type: 'string',
-      description: 'Address of a ClickHouse server, such as https://user:password@host:8443. The ClickHouse of the platform where nothing is said.',
+      description: 'Address of a ClickHouse server, such as https://user:password@host:8443; the ClickHouse of the platform where it is left out.',
       default: null,
       writeOnly: true
     },

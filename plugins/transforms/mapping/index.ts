@@ -6,7 +6,7 @@ import type { Batch, Mapping, Topic } from '../../../runtime/plugin.ts'
 import type { Column } from '../../../runtime/batch.ts'
 
 export default defineTransform({
-  description: 'The topic mapping: casts every field to the type that the topic schema gives it, and takes out rows that do not fit, with the reason.',
+  description: 'The topic mapping: casts every field to the type that the topic schema gives it, and takes out rows that do not fit, with the reason',
   shorthand: 'schema',
   options: {
     schema: {
