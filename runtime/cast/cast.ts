@@ -48,7 +48,7 @@ export class Caster {
 
   cast (column: Column | undefined, rows: number, faults: Faults): Column {
     if (column === undefined) return this.#absent(rows, faults)
-    if (column.type !== undefined) return this.#values(Array.from({ length: rows }, (_, i) => cell(column, i)), undefined, rows, faults)
+    if (column.type !== undefined) return this.#expanded(column, rows, faults)
     switch (column.kind) {
       case 'text': return this.#text(column, rows, faults)
       case 'numbers': return this.#numbers(column, rows, faults)

@@ -10,12 +10,10 @@ const openBracket = 91
 
 /** json: any value as JSON text. A text that is itself JSON text of an object or a list is taken as that one. */
 export class JsonCells implements Cells {
-  readonly #type: Type
   readonly #builder: TextBuilder
 
   constructor (type: Type, rows: number) {
-    this.#type = type
-    this.#builder = new TextBuilder(rows)
+    this.#builder = new TextBuilder(type, rows)
   }
 
   text (bytes: Uint8Array, from: number, to: number, i: number): Fault | undefined {
@@ -36,7 +34,7 @@ export class JsonCells implements Cells {
   }
 
   column (valid: Uint8Array | undefined): Column {
-    return this.#builder.column(this.#type, valid)
+    return this.#builder.column(valid)
   }
 }
 

@@ -11,12 +11,14 @@ const tooMuch: Fault = 'is more text than one batch can hold (2 GiB)'
 
 /** Collects texts one after the other; rows that are not given are empty. */
 export class TextBuilder {
+  readonly #type: Type
   readonly #offsets: Int32Array
   #bytes: Uint8Array
   #end = 0
   #row = 0
 
-  constructor (rows: number) {
+  constructor (type: Type, rows: number) {
+    this.#type = type
     this.#offsets = new Int32Array(rows + 1)
     this.#bytes = new Uint8Array(Math.max(64, rows * 8))
   }
@@ -41,20 +43,18 @@ export class TextBuilder {
     while (this.#row < i) this.#offsets[++this.#row] = this.#end
   }
 
-  column (type: Type, valid: Uint8Array | undefined): TextColumn {
+  column (valid: Uint8Array | undefined): TextColumn {
     this.#close(this.#offsets.length - 1)
-    return { kind: 'text', offsets: this.#offsets, bytes: this.#bytes.subarray(0, this.#end), type, ...(valid !== undefined && { valid }) }
+    return { kind: 'text', offsets: this.#offsets, bytes: this.#bytes.subarray(0, this.#end), type: this.#type, ...(valid !== undefined && { valid }) }
   }
 }
 
 /** string: texts as they are; numbers and booleans as JavaScript prints them, objects and lists as JSON text. */
 export class TextCells implements Cells {
-  readonly #type: Type
   readonly #builder: TextBuilder
 
   constructor (type: Type, rows: number) {
-    this.#type = type
-    this.#builder = new TextBuilder(rows)
+    this.#builder = new TextBuilder(type, rows)
   }
 
   text (bytes: Uint8Array, from: number, to: number, i: number): Fault | undefined {
@@ -70,7 +70,7 @@ export class TextCells implements Cells {
   }
 
   column (valid: Uint8Array | undefined): Column {
-    return this.#builder.column(this.#type, valid)
+    return this.#builder.column(valid)
   }
 }
 

@@ -63,15 +63,11 @@ export class TimestampCells implements Cells {
 
   number (value: number, i: number): Fault | undefined {
     if (this.#shift === undefined) return ambiguous
-    if (!Number.isFinite(value)) return notTime
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) return beyondSafe
-    this.#scanner.take(value)
-    return this.#put(this.#shift, i)
+    return take(this.#scanner, value) ?? this.#put(this.#shift, i)
   }
 
   other (value: unknown, i: number): Fault | undefined {
-    if (typeof value !== 'bigint') return notTime
-    return this.#shift === undefined ? ambiguous : textCell(this, String(value), i)
+    return otherCell(this, value, this.#shift, i)
   }
 
   #put (shift: number, i: number): Fault | undefined {
@@ -144,15 +140,11 @@ export class DateCells implements Cells {
 
   number (value: number, i: number): Fault | undefined {
     if (this.#shift === undefined) return ambiguous
-    if (!Number.isFinite(value)) return notTime
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) return beyondSafe
-    this.#scanner.take(value)
-    return this.#put(this.#shift, i)
+    return take(this.#scanner, value) ?? this.#put(this.#shift, i)
   }
 
   other (value: unknown, i: number): Fault | undefined {
-    if (typeof value !== 'bigint') return notTime
-    return this.#shift === undefined ? ambiguous : textCell(this, String(value), i)
+    return otherCell(this, value, this.#shift, i)
   }
 
   #put (shift: number, i: number): Fault | undefined {
@@ -184,6 +176,19 @@ const firstDay = Number(firstSecond) / daySeconds
 const endDay = Number(endSecond) / daySeconds
 const notMidnight: Fault = 'is not midnight, so it is no date'
 const outsideDates: Fault = 'is outside the years 1900 to 2299'
+
+/** Hands the scanner a number that is a time in some unit. */
+function take (scanner: NumberScanner, value: number): Fault | undefined {
+  if (!Number.isFinite(value)) return notTime
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return beyondSafe
+  scanner.take(value)
+}
+
+/** Of all that is neither text nor number, a big integer may be a time: one in the unit that `shift` stands for. */
+function otherCell (cells: Cells, value: unknown, shift: number | undefined, i: number): Fault | undefined {
+  if (typeof value !== 'bigint') return notTime
+  return shift === undefined ? ambiguous : textCell(cells, String(value), i)
+}
 
 function rangeOf (unit: TimeUnit): WordRange {
   const perSecond = 10n ** BigInt(unitDigits[unit])
