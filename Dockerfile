@@ -1,0 +1,28 @@
+# The platform on one machine. Build: docker build -t twolane .
+# Run:   docker run -p 127.0.0.1:8080:8080 -e TWOLANE_ADMIN_TOKEN=… -v twolane:/data twolane
+# Other machines can reach a container, so it does not start without TWOLANE_ADMIN_TOKEN.
+
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
+FROM node:24-slim
+ENV NODE_ENV=production TWOLANE_HOST=0.0.0.0 TWOLANE_PORT=8080 TWOLANE_DATA=/data
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json ./
+COPY runtime runtime
+COPY plugins plugins
+COPY schemas schemas
+COPY pipelines pipelines
+COPY config config
+# The one folder that the platform writes to. The files of the project belong to root: it cannot change its own code.
+RUN mkdir /data && chown node:node /data && chmod 700 /data
+USER node
+VOLUME /data
+EXPOSE 8080
+# Whether the process answers. A pipeline that fails is no reason to end the others: /readyz tells about those.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TWOLANE_PORT}/healthz`).then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "runtime/main.ts"]
