@@ -4,6 +4,7 @@ import type { Batch, Row } from './batch.ts'
 import type { Json, Mapping } from './plugin.ts'
 import type { Rejects } from './rejects.ts'
 import type { Topic } from './schema.ts'
+import type { Watch } from './watched.ts'
 
 /** One transform of a chain. */
 export interface Link {
@@ -11,21 +12,15 @@ export interface Link {
   readonly mapping: Mapping
 }
 
-/** Says which step a thread is in, so that a stuck one can be named from outside. */
-export interface Watch {
-  enter (step: string): void
-  leave (): void
-}
-
 /** The transforms of one output, in order. Refused rows keep what they held in the topic. */
 export class Chain {
   readonly #links: readonly Link[]
   readonly #rejects: Rejects
-  readonly #watch: Watch
+  readonly #watch: Pick<Watch, 'enter' | 'leave'>
   #raw: Batch | undefined
   #current: Batch | undefined
 
-  constructor (links: readonly Link[], rejects: Rejects, watch: Watch) {
+  constructor (links: readonly Link[], rejects: Rejects, watch: Pick<Watch, 'enter' | 'leave'>) {
     this.#links = links
     this.#rejects = rejects
     this.#watch = watch

@@ -2,9 +2,6 @@ import type { Assignment } from './broker/broker.ts'
 import type { Settlement } from './deliver.ts'
 import type { Surroundings } from './steps.ts'
 
-/** A destination that has not answered for so long is shown as not healthy. */
-const STALLED_MS = 30_000
-
 interface Watched {
   readonly step: string
   readonly assignment: Assignment
@@ -67,8 +64,8 @@ export class LagMeter {
   }
 
   #reportStall (watched: Watched, now: number): void {
-    if (watched.settlingSince === undefined || watched.stalled || now - watched.settlingSince < STALLED_MS) return
+    if (watched.settlingSince === undefined || watched.stalled || now - watched.settlingSince < this.#around.limits.stalledMsMax) return
     watched.stalled = true
-    this.#around.health(watched.step, { ok: false, state: 'stalled', reason: `The destination has not answered for ${STALLED_MS / 1000} s` })
+    this.#around.health(watched.step, { ok: false, state: 'stalled', reason: `The destination has not answered for ${this.#around.limits.stalledMsMax / 1000} s` })
   }
 }

@@ -1,6 +1,7 @@
 // One pipeline that should run: its worker, started again with back-off when it ends by itself.
 
 import { Backoff } from './backoff.ts'
+import { stepsOf } from './messages.ts'
 import type { MetricObject } from 'prom-client'
 import type { Pipeline } from './pipeline.ts'
 import type { Ending, PipelineWorker } from './pipeline-worker.ts'
@@ -19,6 +20,8 @@ export interface PipelineStatus {
   readonly steps: ReadonlyArray<{ readonly step: string } & Health>
   /** Since the platform started. */
   readonly restarts: number
+  /** Why it was started again the last time, with the step to blame; empty: it never was since it was loaded. */
+  readonly lastFailure: string
   /** ms since 1970 of the last change of state. */
   readonly since: number
 }
@@ -37,6 +40,7 @@ export class ManagedPipeline {
   #state: PipelineState = 'starting'
   #since = Date.now()
   #reason = ''
+  #lastFailure = ''
   #stopping = false
   #retry: NodeJS.Timeout | undefined
 
@@ -91,7 +95,7 @@ export class ManagedPipeline {
     const steps = [...this.#worker.health].map(([step, health]) => ({ step, ...health }))
     const bad = steps.filter(step => !step.ok).map(step => `${step.step} is ${step.state}${step.reason === undefined ? '' : `: ${step.reason}`}`)
     const alive = this.#state === 'running' || this.#state === 'ended'
-    const reasons = alive ? bad : [this.#reason === '' ? `It is ${this.#state}` : this.#reason, ...bad]
+    const reasons = alive ? bad : [this.#reason === '' ? `It is ${this.#state}` : this.#reason, ...bad, ...this.#state === 'starting' ? this.#waiting() : []]
     return {
       id: this.pipeline.id,
       state: this.#state,
@@ -101,8 +105,16 @@ export class ManagedPipeline {
       topic: this.pipeline.topic,
       steps,
       restarts,
+      lastFailure: this.#lastFailure,
       since: this.#since
     }
+  }
+
+  /** Steps that have not said anything yet. */
+  #waiting (): string[] {
+    const transforms = this.pipeline.transforms.map(({ name }) => name)
+    const silent = stepsOf(this.pipeline).filter(step => !transforms.includes(step) && !this.#worker.health.has(step))
+    return silent.map(step => `${step} has not begun`)
   }
 
   #afterEnd (ending: Ending, lifeMs: number): void {
@@ -110,7 +122,8 @@ export class ManagedPipeline {
     if (ending.how === 'stopped') return this.#set('ended')
     if (lifeMs > HEALTHY_MS) this.#backoff.succeeded()
     const retryDelayMs = this.#backoff.nextMs()
-    this.#set('backing_off', ending.plugin === undefined ? ending.reason : `${ending.plugin}: ${ending.reason}`)
+    this.#lastFailure = ending.plugin === undefined ? ending.reason : `${ending.plugin}: ${ending.reason}`
+    this.#set('backing_off', this.#lastFailure)
     this.#onEnding(ending, retryDelayMs)
     this.#retry = setTimeout(() => {
       this.#worker = this.#spawn()

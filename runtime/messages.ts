@@ -1,9 +1,11 @@
 // What the main thread and a pipeline's worker thread say to each other.
 
 import type { MetricObject } from 'prom-client'
+import type { Limits } from './limits.ts'
 import type { Health } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Topic } from './schema.ts'
+import type { Watch } from './watched.ts'
 
 /** Plain data: it is copied into the thread. */
 export interface WorkerData {
@@ -16,8 +18,7 @@ export interface WorkerData {
   /** Shared with the main thread: see `Pulse`. */
   readonly pulse: SharedArrayBuffer
   readonly logLevel: string
-  /** Bytes outside the JavaScript heap (buffers) that the thread may hold. */
-  readonly buffersBytesMax: number
+  readonly limits: Limits
 }
 
 export type ToWorker =
@@ -34,8 +35,8 @@ export type FromWorker =
   | { readonly type: 'health', readonly step: string, readonly health: Health }
   | { readonly type: 'log', readonly line: string }
   | { readonly type: 'metrics', readonly metrics: readonly MetricObject[] }
-  /** The thread cannot go on; the message names the plugin where it can. */
-  | { readonly type: 'failed', readonly reason: string, readonly plugin: string | undefined }
+  /** The thread cannot go on. The step where it is known; else the stack may tell. */
+  | { readonly type: 'failed', readonly reason: string, readonly step: string | undefined, readonly stack: string | undefined }
   | { readonly type: 'stopped' }
 
 /** Names of a pipeline's steps, in the order in which `Pulse` numbers them. */
@@ -43,16 +44,22 @@ export function stepsOf (pipeline: Pipeline): string[] {
   return [...(pipeline.input === undefined ? [] : [pipeline.input.name]), ...pipeline.transforms.map(step => step.name), ...pipeline.outputs.map(step => step.name)]
 }
 
+/** Of the words of a pulse. */
+const FIRST_STEP = 2
+
 /**
- * A worker's sign of life in shared memory: word 0 grows while its event loop turns, word 1 is the step that it is in
- * (0: none). It can be read while the thread is stuck.
+ * A worker's sign of life in shared memory. It can be read while the thread is stuck.
+ *
+ *   word 0   grows while the event loop turns
+ *   word 1   the step whose synchronous code runs, from 1 on; 0: none
+ *   word 2…  for each step, how many calls into it have not come back
  */
-export class Pulse {
+export class Pulse implements Watch {
   readonly buffer: SharedArrayBuffer
   readonly #words: Int32Array
   readonly #steps: readonly string[]
 
-  constructor (steps: readonly string[], buffer = new SharedArrayBuffer(8)) {
+  constructor (steps: readonly string[], buffer = new SharedArrayBuffer(4 * (FIRST_STEP + steps.length))) {
     this.buffer = buffer
     this.#words = new Int32Array(buffer)
     this.#steps = steps
@@ -66,9 +73,10 @@ export class Pulse {
     Atomics.add(this.#words, 0, 1)
   }
 
-  /** The step that runs now; undefined: the runtime itself. */
+  /** The step that runs now or, where none does, those that are waiting for something; undefined: the runtime itself. */
   get step (): string | undefined {
-    return this.#steps[Atomics.load(this.#words, 1) - 1]
+    const waiting = this.#steps.filter((_, i) => Atomics.load(this.#words, FIRST_STEP + i) > 0)
+    return this.#steps[Atomics.load(this.#words, 1) - 1] ?? (waiting.length === 0 ? undefined : waiting.join(' or '))
   }
 
   enter (step: string): void {
@@ -77,5 +85,18 @@ export class Pulse {
 
   leave (): void {
     Atomics.store(this.#words, 1, 0)
+  }
+
+  begin (step: string): void {
+    this.#wait(step, 1)
+  }
+
+  end (step: string): void {
+    this.#wait(step, -1)
+  }
+
+  #wait (step: string, by: number): void {
+    const i = this.#steps.indexOf(step)
+    if (i >= 0) Atomics.add(this.#words, FIRST_STEP + i, by)
   }
 }

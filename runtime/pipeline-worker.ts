@@ -1,11 +1,14 @@
 // A pipeline's thread as the supervisor sees it: one life from spawn to end.
 
 import { Worker } from 'node:worker_threads'
+import { stepIn } from './blame.ts'
 import { describe } from './errors.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { RowRate } from './row-rate.ts'
 import type { MetricObject } from 'prom-client'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
+import type { Limits } from './limits.ts'
+import type { Pipeline } from './pipeline.ts'
 import type { Health } from './plugin.ts'
 
 /** How a life ended. `plugin` is named where it is known. */
@@ -15,16 +18,14 @@ export interface Ending {
   readonly plugin: string | undefined
 }
 
-export interface WorkerLimits {
-  /** How long the event loop may stand still. */
-  readonly silenceMsMax: number
-  /** How long a pipeline may take to stop. */
-  readonly stopMsMax: number
-}
-
-export const workerLimits: WorkerLimits = { silenceMsMax: 10_000, stopMsMax: 10_000 }
-const LOOK_MS = 1000
-const BUFFERS_BYTES_MAX = 2 ** 30
+const YOUNG_MEGABYTES = 64
+/** How often it is looked whether a thread is alive. */
+const LOOK_MS = 250
+/**
+ * A thread ends itself when its heap is larger than the pipeline's limit (worker.ts). V8's own limit lies above: V8 ends
+ * the whole process when a heap has no room for one large allocation, say of a growing map.
+ */
+const HEAP_SPARE_MEGABYTES = 1024
 
 export class PipelineWorker {
   readonly health = new Map<string, Health>()
@@ -37,16 +38,18 @@ export class PipelineWorker {
   readonly ended: Promise<Ending>
   readonly #worker: Worker
   readonly #pulse: Pulse
-  readonly #limits: WorkerLimits
+  readonly #pipeline: Pipeline
+  readonly #limits: Limits
   readonly #onLog: (line: string) => void
   readonly #prepared = Promise.withResolvers<void>()
   readonly #running = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<Ending>()
   #ending: Ending | undefined
 
-  constructor (data: Omit<WorkerData, 'pulse' | 'buffersBytesMax'>, onLog: (line: string) => void, limits: WorkerLimits = workerLimits) {
+  constructor (data: Omit<WorkerData, 'pulse'>, onLog: (line: string) => void) {
     this.#onLog = onLog
-    this.#limits = limits
+    this.#pipeline = data.pipeline
+    this.#limits = data.limits
     this.#pulse = new Pulse(stepsOf(data.pipeline))
     this.prepared = this.#prepared.promise
     this.running = this.#running.promise
@@ -55,8 +58,9 @@ export class PipelineWorker {
     this.prepared.catch(() => {})
     this.running.catch(() => {})
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { ...data, pulse: this.#pulse.buffer, buffersBytesMax: BUFFERS_BYTES_MAX } satisfies WorkerData,
-      resourceLimits: { maxOldGenerationSizeMb: data.pipeline.heapMegabytes },
+      workerData: { ...data, pulse: this.#pulse.buffer } satisfies WorkerData,
+      // The arrays of a batch die young: with a smaller young generation they are copied first.
+      resourceLimits: { maxOldGenerationSizeMb: data.pipeline.heapMegabytes + HEAP_SPARE_MEGABYTES, maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
       name: `pipeline ${data.pipeline.id}`
     })
     this.#worker.on('message', (message: FromWorker) => this.#receive(message))
@@ -98,7 +102,7 @@ export class PipelineWorker {
         if (message.health.state === 'backing_off') this.#running.reject(new Error(`${message.step}: ${message.health.reason ?? 'failed'}`))
         return
       case 'failed':
-        this.#ending ??= { how: 'failed', reason: message.reason, plugin: message.plugin }
+        this.#ending ??= { how: 'failed', reason: message.reason, plugin: message.step ?? stepIn(message.stack, this.#pipeline) ?? this.#pulse.step }
         return
       case 'stopped':
         this.#ending ??= { how: 'stopped', reason: 'It has ended', plugin: undefined }
@@ -106,13 +110,10 @@ export class PipelineWorker {
   }
 
   #fail (error: unknown): void {
-    const outOfMemory = (error as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY'
     const step = this.#pulse.step
-    this.#ending ??= {
-      how: 'failed',
-      reason: outOfMemory ? `${step ?? 'A step'} filled the heap; limits.heap_megabytes sets how large it may be` : describe(error),
-      plugin: step
-    }
+    const outOfMemory = (error as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY'
+    const reason = outOfMemory ? `${step ?? 'A step'} filled the heap; limits.heap_megabytes sets how large it may be` : describe(error)
+    this.#ending ??= { how: 'failed', reason, plugin: step }
   }
 
   #finish (code: number): void {
@@ -124,16 +125,29 @@ export class PipelineWorker {
   }
 
   #watchPulse (): void {
+    const { silenceMsMax, growthBytesMax } = this.#limits
     let beats = -1
-    let since = performance.now()
+    let silentMs = 0
+    let bytesBefore = 0
+    let lookedAt = performance.now()
     const timer = setInterval(() => {
       const now = performance.now()
-      if (this.#pulse.beats !== beats) {
+      if (this.#pulse.beats === beats) {
+        // A pause of the whole process is no silence of one thread.
+        silentMs += Math.min(now - lookedAt, 2 * LOOK_MS)
+      } else {
         beats = this.#pulse.beats
-        since = now
-      } else if (now - since > this.#limits.silenceMsMax) {
-        const step = this.#pulse.step
-        this.#kill({ how: 'stuck', reason: `${step ?? 'A step'} has kept the thread busy for ${this.#limits.silenceMsMax / 1000} s without a pause`, plugin: step })
+        silentMs = 0
+        bytesBefore = process.memoryUsage.rss()
+      }
+      lookedAt = now
+      const step = this.#pulse.step
+      const grown = process.memoryUsage.rss() - bytesBefore
+      // Nobody can look into a busy thread; but it is most probably the one that fills the memory.
+      if (silentMs > 8 * LOOK_MS && grown > growthBytesMax && step !== undefined) {
+        this.#kill({ how: 'stuck', reason: `${step} has kept the thread busy while the process grew by ${Math.round(grown / 2 ** 20)} MiB`, plugin: step })
+      } else if (silentMs > silenceMsMax) {
+        this.#kill({ how: 'stuck', reason: `${step ?? 'A step'} has kept the thread busy for ${Math.round(silentMs / 1000)} s without a pause`, plugin: step })
       }
     }, LOOK_MS)
     void this.ended.then(() => clearInterval(timer))
@@ -141,8 +155,11 @@ export class PipelineWorker {
 
   /** The step that was not yet stopped when the time was over. */
   #unfinished (): string | undefined {
-    for (const [step, health] of this.health) if (health.state !== 'stopped' && health.state !== 'ended') return step
-    return undefined
+    // The outputs wait for the input, so it is asked first.
+    return stepsOf(this.#pipeline).find(step => {
+      const state = this.health.get(step)?.state
+      return state !== undefined && state !== 'stopped' && state !== 'ended'
+    })
   }
 
   #kill (ending: Ending): void {

@@ -7,6 +7,7 @@ import { ingest, openIngest } from './ingest.ts'
 import { LagMeter } from './lag.ts'
 import { Rejects } from './rejects.ts'
 import { rejectedTopic } from './schema.ts'
+import { call, watchedChunks, watchedSink } from './watched.ts'
 import { loadInput, loadOutput, loadTransforms, makeContext, openChain, rejectFromOutput, topicNamed } from './steps.ts'
 import type { Assignment } from './broker/broker.ts'
 import type { OutputStep, Pipeline } from './pipeline.ts'
@@ -62,7 +63,9 @@ export class PipelineRun {
       const input = this.#input
       // What the input left in the topic still goes out: the outputs stop behind it.
       const ended = begin(onBegun => this.#ingest(input, onBegun))
-      this.#stopInput.signal.addEventListener('abort', () => { void ended.finally(() => this.#stopOutputs.abort()) })
+      const stopOutputs = (): void => this.#stopOutputs.abort()
+      // Its failure is seen below.
+      this.#stopInput.signal.addEventListener('abort', () => { void ended.then(stopOutputs, stopOutputs) })
     } else {
       this.#stopInput.signal.addEventListener('abort', () => this.#stopOutputs.abort())
     }
@@ -76,7 +79,7 @@ export class PipelineRun {
   }
 
   async #ingest ({ step, plugin }: LoadedStep<InputPlugin>, onBegun: () => void): Promise<void> {
-    const { broker, pipeline, clock, metrics } = this.#around
+    const { broker, pipeline, clock, metrics, watch, limits } = this.#around
     const { signal } = this.#stopInput
     const labels = { pipeline: pipeline.id, step: step.name }
     const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
@@ -85,7 +88,7 @@ export class PipelineRun {
 
     await this.#attempts(step.name, signal, backoff, async () => {
       const settings = {
-        plugin,
+        plugin: { ...plugin, read: (...given: Parameters<typeof plugin.read>) => watchedChunks(plugin.read(...given), { step: step.name, watch, limits }) },
         config: step.config,
         rename: pipeline.input?.rename ?? {},
         producer: pipeline.id,
@@ -143,6 +146,9 @@ export class PipelineRun {
         const failure = ended.find(result => result.status === 'rejected')
         if (failure !== undefined) throw failure.reason
       } finally {
+        // None may still be at work when the next attempt begins.
+        failed.abort()
+        await Promise.allSettled(partitions)
         await consumer.close()
       }
     })
@@ -151,18 +157,19 @@ export class PipelineRun {
   async #deliver (step: OutputStep, plugin: OutputPlugin, { assignment, stop, backoff, onBegun }: {
     readonly assignment: Assignment, readonly stop: AbortSignal, readonly backoff: Backoff, readonly onBegun: () => void
   }): Promise<void> {
-    const { pipeline, broker, clock, metrics } = this.#around
+    const { pipeline, broker, clock, metrics, watch, limits } = this.#around
     const labels = { pipeline: pipeline.id, step: step.name }
     const group = groupOf(pipeline.id, step.name)
     const open = (state: Parameters<typeof openChain>[2], revision: string): ReturnType<typeof openChain> => this.#openChain(plugin, state, revision, stop)
     const topic = plugin.raw === true ? this.#topic : (await open(undefined, pipeline.revision)).chain.topic ?? this.#topic
     const sinkRejects = new Rejects(pipeline.topic, pipeline.id, clock)
     const context = makeContext(this.#around, { step: step.name, topic, signal: stop, checkpoint: undefined, reject: rejectFromOutput(sinkRejects, step.name) })
-    const sink = await plugin.open(step.config, context)
     const rejected = await broker.producer(rejectedTopic(pipeline.topic), `${group}/${assignment.partition}`)
+    const opened = await call({ step: step.name, watch, work: () => plugin.open(step.config, context), limit: { to: 'open', msMax: limits.openMsMax } })
+    const sink = watchedSink(opened, { step: step.name, watch, limits })
     this.#around.health(step.name, { ok: true, state: 'running' })
     onBegun()
-    const watch = this.lag.of(step.name, assignment)
+    const lag = this.lag.of(step.name, assignment)
     try {
       await deliver({
         assignment,
@@ -175,7 +182,7 @@ export class PipelineRun {
         revision: pipeline.revision,
         log: context.log,
         onSettle: event => {
-          watch.settled(event)
+          lag.settled(event)
           if (event.phase === 'began') return
           backoff.succeeded()
           metrics.rows.inc(labels, event.rows)
@@ -187,7 +194,7 @@ export class PipelineRun {
       }, stop)
       this.#around.health(step.name, { ok: true, state: 'stopped' })
     } finally {
-      watch.close()
+      lag.close()
       await rejected.close()
       await sink.close()
     }
@@ -203,7 +210,7 @@ export class PipelineRun {
     return openChain(around, await loadTransforms(around), state, signal)
   }
 
-  /** Tries until it ends without an error, or until the signal. */
+  /** Tries until it ends without an error, or until the signal. Throws what only a new thread can help against. */
   async #attempts (step: string, signal: AbortSignal, backoff: Backoff, attempt: () => Promise<void>): Promise<void> {
     const { pipeline, metrics } = this.#around
     const log = this.#around.log(step)
@@ -216,6 +223,8 @@ export class PipelineRun {
           return
         }
         metrics.failures.inc({ pipeline: pipeline.id, step })
+        // It may come back at any moment, and do things behind the back of the next attempt.
+        if (error instanceof PlatformError && error.code === 'PLUGIN_STUCK') throw error
         const retryDelayMs = backoff.nextMs()
         const reason = describe(error)
         this.#around.health(step, { ok: false, state: 'backing_off', reason })

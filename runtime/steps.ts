@@ -7,12 +7,15 @@ import { masker } from './mask.ts'
 import { Rejects } from './rejects.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Broker } from './broker/broker.ts'
-import type { Link, Watch } from './chain.ts'
+import { call } from './watched.ts'
+import type { Link } from './chain.ts'
 import type { OpenChain } from './deliver.ts'
 import type { PipelineMetrics } from './metrics.ts'
 import type { Pipeline, Step } from './pipeline.ts'
 import type { Clock, Context, Health, InputPlugin, Json, Logger, OutputPlugin, Plugin, TransformPlugin } from './plugin.ts'
+import type { Limits } from './limits.ts'
 import type { Topic } from './schema.ts'
+import type { Watch } from './watched.ts'
 
 /** What all steps of a pipeline share. */
 export interface Surroundings {
@@ -25,6 +28,7 @@ export interface Surroundings {
   readonly clock: Clock
   readonly metrics: PipelineMetrics
   readonly watch: Watch
+  readonly limits: Limits
   log (step: string): Logger
   health (step: string, health: Health): void
 }
@@ -89,7 +93,7 @@ export function makeContext (around: Surroundings, { step, topic, signal, checkp
 
 /** Opens the transforms of a pipeline in a committed state. */
 export async function openChain (around: Surroundings, transforms: ReadonlyArray<LoadedStep<TransformPlugin>>, state: Json | undefined, signal: AbortSignal): Promise<OpenChain> {
-  const { pipeline, schemas, clock, watch } = around
+  const { pipeline, schemas, clock, watch, limits } = around
   const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
   const states = (state ?? {}) as Readonly<Record<string, Json>>
   const topic = topicNamed(schemas, pipeline.topic)
@@ -103,7 +107,8 @@ export async function openChain (around: Surroundings, transforms: ReadonlyArray
       checkpoint: states[step.name],
       reject: (row, reason) => { if (typeof row === 'number') chain.reject(step.name, row, reason) }
     })
-    links.push({ step: step.name, mapping: await plugin.open(step.config, context) })
+    const mapping = await call({ step: step.name, watch, work: () => plugin.open(step.config, context), limit: { to: 'open', msMax: limits.openMsMax } })
+    links.push({ step: step.name, mapping })
   }
   return { chain, rejects }
 }

@@ -4,10 +4,12 @@
 import { createHash } from 'node:crypto'
 import { describe, PlatformError } from './errors.ts'
 import { readFiles } from './files.ts'
+import { limits } from './limits.ts'
 import { ManagedPipeline } from './managed.ts'
 import { MetricTotals } from './metric-totals.ts'
 import { PipelineWorker } from './pipeline-worker.ts'
 import type { FileProblem, Files } from './files.ts'
+import type { Limits } from './limits.ts'
 import type { Logger } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { PipelineStatus } from './managed.ts'
@@ -16,9 +18,6 @@ import type { AppliedChange, Change, Outcome, Plan, Receipt } from './receipt.ts
 import type { MetricObjectWithValues } from './row-rate.ts'
 import type { Topic } from './schema.ts'
 import type { Store } from './store.ts'
-
-/** How long a new pipeline may take to begin before a reload is rolled back. */
-const BEGIN_MS_MAX = 15_000
 
 export interface SupervisorOptions {
   readonly root: string
@@ -29,6 +28,8 @@ export interface SupervisorOptions {
   readonly log: Logger
   /** A line of a worker's log, as JSON. */
   readonly onLog: (line: string) => void
+  /** Where they differ from the platform's own. */
+  readonly limits?: Partial<Limits>
 }
 
 /** A change of files that belongs to a reload: made when no other change is under way, undone where the reload does not apply it. */
@@ -54,6 +55,7 @@ interface Swap {
 
 export class Supervisor {
   readonly #options: SupervisorOptions
+  readonly #limits: Limits
   readonly #running = new Map<string, ManagedPipeline>()
   #files: Files = { pipelines: new Map(), schemas: new Map(), problems: [] }
   /** Starts after failures, by pipeline. */
@@ -64,6 +66,7 @@ export class Supervisor {
 
   constructor (options: SupervisorOptions) {
     this.#options = options
+    this.#limits = { ...limits, ...options.limits }
   }
 
   get files (): Files {
@@ -159,11 +162,11 @@ export class Supervisor {
   status (): PipelineStatus[] {
     const running = [...this.#running.values()].map(managed => managed.status(this.#restartsOf(managed.pipeline.id)))
     const resting = [...this.#files.pipelines.values()].filter(({ id }) => !this.#running.has(id)).map(({ id, enabled, revision, topic }): PipelineStatus => ({
-      id, state: enabled ? 'paused' : 'disabled', healthy: true, reasons: [], revision, topic, steps: [], restarts: this.#restartsOf(id), since: 0
+      id, state: enabled ? 'paused' : 'disabled', healthy: true, reasons: [], revision, topic, steps: [], restarts: this.#restartsOf(id), lastFailure: '', since: 0
     }))
     // A file that was broken by a later change leaves its pipeline running as it was.
     const broken = this.#files.problems.map(problem => ({ id: idOf(problem.file), ...problem })).filter(({ id }) => id !== undefined && !this.#running.has(id) && !this.#files.pipelines.has(id)).map(({ id = '', message }): PipelineStatus => ({
-      id, state: 'broken', healthy: false, reasons: message.split('\n'), revision: '', topic: '', steps: [], restarts: this.#restartsOf(id), since: 0
+      id, state: 'broken', healthy: false, reasons: message.split('\n'), revision: '', topic: '', steps: [], restarts: this.#restartsOf(id), lastFailure: '', since: 0
     }))
     return [...running, ...resting, ...broken].sort((a, b) => a.id < b.id ? -1 : 1)
   }
@@ -218,20 +221,22 @@ export class Supervisor {
     if (plan.problems.length > 0) return { outcome: 'rejected', reason: reasonOf(plan.problems), changes: [] }
     if (plan.changes.length === 0) return { outcome: 'unchanged', reason: '', changes: [] }
     const fresh = new Map<string, ManagedPipeline>()
-    try {
-      await Promise.all(plan.changes.map(async ({ pipeline: id }) => {
-        const pipeline = files.pipelines.get(id)
-        if (pipeline === undefined || plan.changes.some(change => change.pipeline === id && change.change === 'removed')) return
-        await this.#options.store.keepRevision(pipeline, files.schemas)
-        const managed = this.#manage(pipeline, files.schemas)
-        fresh.set(id, managed)
-        await managed.prepared
-      }))
-    } catch (error) {
+    const preparing = await Promise.allSettled(plan.changes.map(async ({ pipeline: id, change }) => {
+      const pipeline = files.pipelines.get(id)
+      if (pipeline === undefined || change === 'removed') return
+      await this.#options.store.keepRevision(pipeline, files.schemas)
+      const managed = this.#manage(pipeline, files.schemas)
+      fresh.set(id, managed)
+      const failure = await inTime(managed.prepared, this.#limits.prepareMsMax, () => `it was not prepared within ${this.#limits.prepareMsMax / 1000} s`)
+      if (failure !== undefined) throw new Error(`${id}: ${failure}`)
+    }))
+    const failures = preparing.filter(result => result.status === 'rejected').map(({ reason }) => describe(reason))
+    if (failures.length > 0) {
       await Promise.all([...fresh.values()].map(managed => managed.stop()))
-      return { outcome: 'rejected', reason: describe(error), changes: [] }
+      return { outcome: 'rejected', reason: failures.join('\n'), changes: [] }
     }
-    return this.#swapAll(files, plan.changes, fresh)
+    // What is removed goes first: another pipeline may take over its port or its file.
+    return this.#swapAll(files, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), fresh)
   }
 
   async #swapAll (files: Files, changes: readonly Change[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<{ outcome: Outcome, reason: string, changes: AppliedChange[] }> {
@@ -247,7 +252,7 @@ export class Supervisor {
       let failure: string | undefined
       if (managed !== undefined) {
         this.#running.set(change.pipeline, managed)
-        failure = await begins(managed)
+        failure = await this.#begins(managed)
       }
       swaps.push({ id: change.pipeline, old, applied: { ...change, inFlight, ms: Math.round(performance.now() - began) } })
       // A pipeline that was ill before, say because its source is down, may be ill afterwards.
@@ -274,13 +279,18 @@ export class Supervisor {
     await this.#options.store.keepRevision(pipeline, this.#files.schemas)
     const managed = this.#manage(pipeline, this.#files.schemas)
     this.#running.set(pipeline.id, managed)
-    await begins(managed)
+    await this.#begins(managed)
+  }
+
+  /** Undefined once every step has begun, else why not. */
+  #begins (managed: ManagedPipeline): Promise<string | undefined> {
+    return inTime(managed.start(), this.#limits.beginMsMax, () => managed.status(0).reasons.join('; '))
   }
 
   #manage (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ManagedPipeline {
     const { root, dataFolder, clickhouse, logLevel, log, onLog } = this.#options
     const spawn = (): PipelineWorker => {
-      const worker = new PipelineWorker({ root, dataFolder, pipeline, schemas, clickhouse, logLevel }, onLog)
+      const worker = new PipelineWorker({ root, dataFolder, pipeline, schemas, clickhouse, logLevel, limits: this.#limits }, onLog)
       void worker.ended.then(() => {
         this.#totals.add(pipeline.id, worker.metrics)
         worker.metrics = []
@@ -330,16 +340,12 @@ function idOf (file: string): string | undefined {
   return /^pipelines\/(.+)\.ya?ml$/.exec(file)?.[1]
 }
 
-/** Undefined once every step has begun, else why not. */
-async function begins (managed: ManagedPipeline): Promise<string | undefined> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    const reasons = managed.status(0).reasons.join('; ')
-    reject(new Error(reasons === '' ? `it has not begun within ${BEGIN_MS_MAX / 1000} s` : reasons))
-  }, BEGIN_MS_MAX)
+/** Undefined when it resolves in time, else why not. */
+async function inTime (promise: Promise<void>, msMax: number, late: () => string): Promise<string | undefined> {
+  const { promise: over, resolve } = Promise.withResolvers<string>()
+  const timer = setTimeout(() => resolve(late()), msMax)
   try {
-    await Promise.race([managed.start(), late])
-    return undefined
+    return await Promise.race([promise.then(() => undefined), over])
   } catch (error) {
     return describe(error)
   } finally {

@@ -1,11 +1,12 @@
 // The thread of one pipeline. It is started by the supervisor (supervisor.ts) with WorkerData, prepares, waits for
 // `start`, runs until `stop`, and ends. A plugin can throw, exit or fill its memory here and hurts no other pipeline.
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
 import pino from 'pino'
-import { pluginIn } from './blame.ts'
 import { openBroker } from './broker/open.ts'
-import { describe } from './errors.ts'
+import { describe, PlatformError } from './errors.ts'
 import { readKeptRevision } from './kept-revision.ts'
 import { masker } from './mask.ts'
 import { Pulse, stepsOf } from './messages.ts'
@@ -46,15 +47,23 @@ const pulse = new Pulse(stepsOf(pipeline), data.pulse)
 const metrics = new PipelineMetrics()
 const logger = pino({ level: data.logLevel, base: { pipeline: pipeline.id } }, { write: line => send({ type: 'log', line }) })
 
-function fail (error: unknown, plugin = pluginIn((error as Error | undefined)?.stack) ?? pulse.step): void {
-  send({ type: 'failed', reason: describe(error), plugin })
+function fail (error: unknown): void {
+  const stuck = error instanceof PlatformError && error.code === 'PLUGIN_STUCK'
+  // A plugin may have changed what the thread needs to find out more: that is left to the main thread.
+  send({ type: 'failed', reason: stuck ? error.message : describe(error), step: stuck ? error.where : undefined, stack: (error as Error | undefined)?.stack })
 }
 
-/** A plugin that calls `process.exit` ends this thread only; this says which one it was. */
+/** A plugin that wants to end the process ends this thread only; this says which one it was. */
 const exit = process.exit.bind(process)
 process.exit = code => {
-  fail(new Error(`process.exit(${code ?? ''}) was called`), pluginIn(new Error().stack) ?? pulse.step)
+  fail(new Error(`process.exit(${code ?? ''}) was called`))
   return exit(code)
+}
+const kill = process.kill.bind(process)
+process.kill = (pid, signal) => {
+  if (pid !== process.pid) return kill(pid, signal)
+  fail(new Error(`process.kill(${pid}) was called on the platform itself`))
+  return exit(1)
 }
 process.on('uncaughtException', error => {
   fail(error)
@@ -72,6 +81,7 @@ const surroundings: Surroundings = {
   clock: { now: Date.now },
   metrics,
   watch: pulse,
+  limits: data.limits,
   log: step => logger.child({ step }),
   health: (step, health) => send({ type: 'health', step, health })
 }
@@ -86,20 +96,35 @@ async function keptRevision (revision: string): Promise<OldRevision | undefined>
   }
 }
 
+function heapBytesWithoutGarbage (): number {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+  return process.memoryUsage().heapUsed
+}
+
+/** Ends the thread when it holds more than it may: sooner than V8 would end the process, or the machine the platform. */
 function guardMemory (): void {
-  const { arrayBuffers, external } = process.memoryUsage()
+  const { arrayBuffers, external, heapUsed } = process.memoryUsage()
+  const heapBytesMax = pipeline.heapMegabytes * 2 ** 20
+  if (heapUsed > heapBytesMax && heapBytesWithoutGarbage() > heapBytesMax) {
+    fail(new Error(`${pulse.step ?? 'A step'} filled the heap; limits.heap_megabytes sets how large it may be`))
+    exit(1)
+  }
   const bytes = Math.max(arrayBuffers, external)
-  if (bytes <= data.buffersBytesMax) return
-  fail(new Error(`Buffers of ${bytes >> 20} MiB are over the limit of ${data.buffersBytesMax >> 20} MiB`), pulse.step)
+  const { buffersBytesMax } = data.limits
+  if (bytes <= buffersBytesMax) return
+  fail(new Error(`Buffers of ${Math.round(bytes / 2 ** 20)} MiB are over the limit of ${Math.round(buffersBytesMax / 2 ** 20)} MiB`))
   exit(1)
 }
 
 // A counter that is there from the start shows its first increase, too.
 for (const step of stepsOf(pipeline)) metrics.begin(pipeline.id, step)
 const run = new PipelineRun(surroundings, keptRevision)
-const beat = setInterval(() => pulse.beat(), BEAT_MS)
-const report = async (): Promise<void> => {
+const beat = setInterval(() => {
+  pulse.beat()
   guardMemory()
+}, BEAT_MS)
+const report = async (): Promise<void> => {
   send({ type: 'metrics', metrics: await metrics.registry.getMetricsAsJSON() })
 }
 
@@ -118,7 +143,8 @@ async function end (): Promise<void> {
   await broker.close()
   clearInterval(beat)
   send({ type: 'stopped' })
-  port.close()
+  // Timers and sockets that a plugin has left behind would keep the thread alive.
+  exit(0)
 }
 
 let started = false

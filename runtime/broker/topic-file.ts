@@ -27,7 +27,8 @@ const schema = `
     primary key (name, partition)
   ) strict;
 `
-const BUSY_MS = 20_000
+/** Waiting for the lock blocks the thread: much shorter than what the supervisor takes for a hang. */
+const BUSY_MS = 5000
 
 export class TopicFile {
   readonly file: string

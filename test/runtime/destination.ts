@@ -151,7 +151,7 @@ export async function committedIn (folder: string): Promise<number> {
 export function memoryFolder (t: Test): string {
   if (!existsSync('/dev/shm')) return t.testdir()
   const folder = mkdtempSync('/dev/shm/twolane-')
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }
 
