@@ -3,9 +3,9 @@
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { describe, PlatformError } from './errors.ts'
-import { listPlugins } from './loader.ts'
+import { guardImports, listPlugins } from './loader.ts'
 import { readPipelines } from './pipeline.ts'
-import type { ListedPlugin, UsedPlugin } from './loader.ts'
+import type { ImportGuard, ListedPlugin, UsedPlugin } from './loader.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Problem } from './problems.ts'
 import type { Topic } from './schema.ts'
@@ -24,14 +24,15 @@ export interface Files {
   readonly problems: readonly FileProblem[]
 }
 
-const READ_MS_MAX = 30_000
+/** How long the thread may take for one import, and for what lies between two of them. */
+const IMPORT_MS_MAX = 10_000
 
 /** What the thread is asked for. */
 type Task = { readonly read: 'files', readonly root: string } | { readonly read: 'plugins', readonly root: string, readonly used: readonly UsedPlugin[] }
 
 /** Reads and checks all pipelines and schemas below `root`, plugins included. */
-export function readFiles (root: string): Promise<Files> {
-  return inThread<Files>({ read: 'files', root })
+export function readFiles (root: string, importMsMax?: number): Promise<Files> {
+  return inThread<Files>({ read: 'files', root }, importMsMax)
 }
 
 /** The plugins of the folder and those that are `used`, as their code is now. */
@@ -39,13 +40,41 @@ export function readPlugins (root: string, used: readonly UsedPlugin[]): Promise
   return inThread<ListedPlugin[]>({ read: 'plugins', root, used })
 }
 
-async function inThread<T> (task: Task): Promise<T> {
-  const thread = new Worker(new URL(import.meta.url), { workerData: task, name: 'read files' })
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  thread.once('message', resolve)
+/** What the thread says: the module that it begins to import (null: it has ended doing so), or all that was asked for. */
+type FromThread<T> = { readonly importing: string | null } | { readonly found: T }
+
+async function inThread<T> (task: Task, importMsMax = IMPORT_MS_MAX): Promise<T> {
+  const refused: Record<string, string> = {}
+  while (true) {
+    const { found, importing, end } = await attempt<T>(task, refused, importMsMax)
+    if (found !== undefined) return found
+    if (importing === null || importing in refused) throw new PlatformError('PLUGIN_FAILED', `Reading the files failed: it ${end}`)
+    // Once more without the culprit, which becomes a problem of the pipelines that use it.
+    refused[importing] = `it ${end} when it is imported`
+  }
+}
+
+interface Attempt<T> {
+  readonly found?: T
+  readonly importing: string | null
+  /** How it ended instead. */
+  readonly end: string
+}
+
+async function attempt<T> (task: Task, refused: Readonly<Record<string, string>>, importMsMax: number): Promise<Attempt<T>> {
+  const thread = new Worker(new URL(import.meta.url), { workerData: { ...task, refused }, name: 'read files' })
+  const { promise, resolve, reject } = Promise.withResolvers<Attempt<T>>()
+  let importing: string | null = null
+  const late = (): void => resolve({ importing, end: `takes more than ${importMsMax / 1000} s` })
+  let timer = setTimeout(late, importMsMax)
+  thread.on('message', (message: FromThread<T>) => {
+    if ('found' in message) return resolve({ found: message.found, importing, end: '' })
+    importing = message.importing
+    clearTimeout(timer)
+    timer = setTimeout(late, importMsMax)
+  })
   thread.once('error', reject)
-  thread.once('exit', code => reject(new PlatformError('PLUGIN_FAILED', `Reading the files ended with code ${code}`, { remedy: 'A plugin ends its process when it is imported: look at the one that was changed last.' })))
-  const timer = setTimeout(() => reject(new PlatformError('PLUGIN_STUCK', `Reading the files took more than ${READ_MS_MAX / 1000} s`, { remedy: 'A plugin hangs when it is imported: look at the one that was changed last.' })), READ_MS_MAX)
+  thread.once('exit', code => resolve({ importing, end: code === 0 || code === 13 ? 'never ends' : `ends its thread with code ${code}` }))
   try {
     return await promise
   } finally {
@@ -60,8 +89,17 @@ async function answer (task: Task): Promise<Files | ListedPlugin[]> {
   return { pipelines, schemas, problems: problems.map(({ file, error }) => ({ file, message: describe(error), problems: error.problems ?? [] })) }
 }
 
-const task = isMainThread ? undefined : workerData as Partial<Task> | undefined
+const task = isMainThread ? undefined : workerData as Partial<Task & Pick<ImportGuard, 'refused'>> | undefined
 if (parentPort !== null && task?.read !== undefined) {
   const port = parentPort
-  answer(task as Task).then(found => port.postMessage(found), error => { throw error })
+  const say = (message: FromThread<unknown>): void => port.postMessage(message)
+  guardImports({ begin: importing => say({ importing }), end: () => say({ importing: null }), refused: task.refused ?? {} })
+  // Becomes an error of the import.
+  process.exit = code => { throw new Error(`it calls process.exit(${code ?? ''})`) }
+  // What a plugin does later, such as in a timer, is no business of whoever reads its options.
+  process.on('uncaughtException', () => {})
+  answer(task as Task).then(found => say({ found }), (error: unknown) => {
+    process.removeAllListeners('uncaughtException')
+    throw error
+  })
 }

@@ -159,12 +159,32 @@ function digest (parts: ReadonlyArray<readonly [string, string | Buffer]>): stri
   return hash.digest('hex').slice(0, 16)
 }
 
+/** What a thread that reads files knows about modules: which one is being imported, and which ones ended an earlier thread. */
+export interface ImportGuard {
+  begin (shown: string): void
+  end (): void
+  /** Why they are not imported again. */
+  readonly refused: Readonly<Record<string, string>>
+}
+
+let guard: ImportGuard | undefined
+
+/** For a thread that may end, or hang, in the middle of an import. */
+export function guardImports (given: ImportGuard): void {
+  guard = given
+}
+
 async function importPlugin (file: string, hash: string, shown: string): Promise<unknown> {
+  const refused = guard?.refused[shown]
+  if (refused !== undefined) throw new PlatformError('PLUGIN_INVALID', `cannot be imported: ${refused}`, { where: shown })
+  guard?.begin(shown)
   try {
     const module = await import(freshUrl(file, hash)) as { default?: unknown }
     return module.default
   } catch (error) {
     throw new PlatformError('PLUGIN_INVALID', `cannot be imported: ${describe(error)}${lineOf(error)}`, { where: shown, cause: error })
+  } finally {
+    guard?.end()
   }
 }
 
