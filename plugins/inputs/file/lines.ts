@@ -7,9 +7,10 @@ import type { Context } from '../../../runtime/plugin.ts'
 import type { Tail } from './tail.ts'
 
 /** Characters of a refused line that are kept. */
-const keptChars = 100_000
+const keptCharacters = 100_000
 const lineEnd = 10
 
+/** What a format gets to parse. */
 export interface Region {
   /** Lines with their ends; the last one may lack it where `cut` is set. */
   readonly text: string
@@ -26,6 +27,7 @@ export interface LinesOptions {
   readonly skipLines: number
 }
 
+/** Stands between the tail and a format; made anew for each file that is opened. */
 export class Lines {
   /** Number of the first line that was not taken yet, from 1. */
   line: number
@@ -70,7 +72,7 @@ export class Lines {
       // The line behind the good ones may be the rest of one that is still being written: `firstBad` sees whole lines only.
       if (good > 0) return this.#region(lines.subarray(0, good), true)
       const bad = afterLine(lines)
-      this.refuse(lines.toString('utf8', 0, Math.min(bad, keptChars)), 'The line is not UTF-8.')
+      this.refuse(lines.toString('utf8', 0, Math.min(bad, keptCharacters)), 'The line is not UTF-8.')
       this.#take(bad, 1)
     }
   }
@@ -83,7 +85,7 @@ export class Lines {
   /** Rejects a text that begins `after` lines behind the first one that was not taken yet. */
   refuse (text: string, reason: string, after = 0): void {
     this.#refused++
-    this.#context.reject({ file: this.#path, line: this.line + after, text: text.slice(0, keptChars) }, reason)
+    this.#context.reject({ file: this.#path, line: this.line + after, text: text.slice(0, keptCharacters) }, reason)
   }
 
   /** In the middle of a line that is too long: no place to resume from. */
@@ -110,7 +112,7 @@ export class Lines {
 
   /** A line beyond the limit is passed over without keeping it. */
   #startSkipping (): void {
-    this.#skipping = { bytes: 0, text: this.#tail.window.toString('utf8', 0, keptChars) }
+    this.#skipping = { bytes: 0, text: this.#tail.window.toString('utf8', 0, keptCharacters) }
     this.#skip()
   }
 

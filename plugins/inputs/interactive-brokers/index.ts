@@ -9,10 +9,10 @@ import { tickle } from './session.ts'
 import { tlsOptions } from './socket.ts'
 
 /** In the place of an address: a gateway of our own, for as long as the connection lives. */
-const SIMULATOR = 'simulator'
+const simulatorAddress = 'simulator'
 
 async function openGateway (address: string): Promise<{ readonly url: string } & AsyncDisposable> {
-  if (address !== SIMULATOR) return { url: address, async [Symbol.asyncDispose] () {} }
+  if (address !== simulatorAddress) return { url: address, async [Symbol.asyncDispose] () {} }
   const { startSimulator } = await import('./simulator/simulator.ts')
   const simulator = await startSimulator({ port: 0 })
   return { url: simulator.url, [Symbol.asyncDispose]: () => simulator.close() }
@@ -37,7 +37,7 @@ export default defineInput({
   },
 
   async probe (config, context) {
-    if (config.gateway === SIMULATOR) return
+    if (config.gateway === simulatorAddress) return
     const settings = settle(config)
     const dispatcher = new Agent({ connect: tlsOptions(settings) })
     try {

@@ -7,7 +7,8 @@ import type { WebSocketConfig } from './options.ts'
 import type { Pointer } from './pointer.ts'
 
 const received = 'received_time'
-const keptChars = 100_000
+// Of a message that is no JSON.
+const keptCharacters = 100_000
 // Malformed messages that wait for the topic of rejected rows at most.
 const refusedMax = 1000
 
@@ -47,7 +48,7 @@ export class Intake {
       if (this.#where.every(([path, values]) => values.includes(at(value, path) as Json))) this.#takeRows(value, text.length)
     } catch (error) {
       const text = typeof message === 'string' ? message : Buffer.from(message).toString()
-      this.#refuse({ text: text.slice(0, keptChars) }, `The message is no JSON: ${(error as Error).message}.`)
+      this.#refuse({ text: text.slice(0, keptCharacters) }, `The message is no JSON: ${(error as Error).message}.`)
     }
   }
 

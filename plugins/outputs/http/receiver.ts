@@ -13,12 +13,12 @@ interface Answer {
 }
 
 /** Of an answer: enough to say what is wrong. */
-const TEXT_MAX = 200
+const textCharactersMax = 200
 /** Of an answer; what comes beyond is not waited for. */
-const ANSWER_BYTES_MAX = 65_536
+const answerBytesMax = 65_536
 /** A receiver that asks for more time gets it so often, and no more than so long at once. */
-const WAITS_MAX = 10
-const WAIT_MS_MAX = 60_000
+const waitsMax = 10
+const waitMsMax = 60_000
 
 /** The other end: one connection, one request at a time, so that rows keep their order. */
 export class Receiver {
@@ -47,8 +47,8 @@ export class Receiver {
       if (this.#config.reject_on.includes(status) || (status === 413 && rows === 1)) return this.#says(answer)
       if (status !== 429 && status < 500) throw this.#refusal(answer)
       const waitMs = retryAfterMs(answer, this.#context.clock.now())
-      if (waitMs === undefined || waits >= WAITS_MAX) throw this.#unavailable(this.#says(answer))
-      await this.#wait(Math.min(waitMs, WAIT_MS_MAX), answer)
+      if (waitMs === undefined || waits >= waitsMax) throw this.#unavailable(this.#says(answer))
+      await this.#wait(Math.min(waitMs, waitMsMax), answer)
     }
   }
 
@@ -125,9 +125,9 @@ async function beginning (body: Dispatcher.ResponseData['body']): Promise<string
   const decoder = new TextDecoder()
   let size = 0
   for await (const bytes of body as AsyncIterable<Uint8Array>) {
-    if (text.length < TEXT_MAX) text += decoder.decode(bytes, { stream: true })
+    if (text.length < textCharactersMax) text += decoder.decode(bytes, { stream: true })
     size += bytes.length
-    if (size > ANSWER_BYTES_MAX) break
+    if (size > answerBytesMax) break
   }
-  return text.slice(0, TEXT_MAX).trim()
+  return text.slice(0, textCharactersMax).trim()
 }

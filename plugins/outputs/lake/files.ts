@@ -8,8 +8,8 @@ import { leftoverPrefix } from './leftovers.ts'
 import type { Batch, Context, Range } from '../../../runtime/plugin.ts'
 
 /** A row group holds as many rows or bytes at most; it is what is in memory at a time. */
-const GROUP_ROWS_MAX = 65_536
-const GROUP_BYTES_MAX = 16 * 2 ** 20
+const groupRowsMax = 65_536
+const groupBytesMax = 16 * 2 ** 20
 
 interface Place {
   readonly root: string
@@ -48,7 +48,7 @@ export class PartitionFiles {
     this.#group.push(batch)
     this.#rows += batch.length
     this.#bytes += batch.bytes
-    if (this.#rows >= GROUP_ROWS_MAX || this.#bytes >= GROUP_BYTES_MAX) await this.#writeGroup()
+    if (this.#rows >= groupRowsMax || this.#bytes >= groupBytesMax) await this.#writeGroup()
   }
 
   /** Finishes the files and gives them their names; they cover the range without a gap. */
@@ -80,7 +80,7 @@ export class PartitionFiles {
     await this.#writeGroup()
     const { root, partition, context: { topic } } = this.#place
     const path = join(root, '_tmp', `${leftoverPrefix(this.#place.context)}${randomUUID()}.parquet`)
-    const writer = new ParquetWriter(path, { rowsMax: GROUP_ROWS_MAX, bytesMax: GROUP_BYTES_MAX }, { topic: topic.name, partition: String(partition), schema: topic.hash })
+    const writer = new ParquetWriter(path, { rowsMax: groupRowsMax, bytesMax: groupBytesMax }, { topic: topic.name, partition: String(partition), schema: topic.hash })
     this.#files.push({ day, from, writer })
   }
 

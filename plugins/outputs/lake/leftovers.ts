@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Context } from '../../../runtime/plugin.ts'
 
 /** A file that grows is touched with every row group; one that was not for so long has no writer any more. */
-const ABANDONED_MS = 3_600_000
+const abandonedMs = 3_600_000
 
 /** How the unfinished files of this step begin: whose they are, and which process writes them. */
 export function leftoverPrefix (context: Context): string {
@@ -26,7 +26,7 @@ export async function removeLeftovers (folder: string, context: Context): Promis
     if (modifiedAt === undefined) continue
     const pid = Number.parseInt(name.slice(own.length), 10)
     const dead = pid === process.pid ? modifiedAt < startedAt : !lives(pid)
-    if (!dead && Date.now() - modifiedAt < ABANDONED_MS) continue
+    if (!dead && Date.now() - modifiedAt < abandonedMs) continue
     await unlink(path).catch(() => { /* another opener was faster */ })
     context.log.info({ path }, 'Removed an unfinished file of a writer that is gone')
   }

@@ -3,7 +3,7 @@ import { Compression, Table, WriterPropertiesBuilder, transformParquetStream } f
 import type { RecordBatch } from 'parquet-wasm/node'
 
 /** Prices and sizes have too many different values for a dictionary: the sooner the encoder gives it up, the faster and the smaller. */
-const DICTIONARY_BYTES_MAX = 16_384
+const dictionaryBytesMax = 16_384
 
 /**
  * One Parquet file as it grows. Row groups stream through the WebAssembly encoder to the disk, so the memory in use is
@@ -22,7 +22,7 @@ export class ParquetWriter {
       .setCompression(Compression.ZSTD)
       .setMaxRowGroupSize(group.rowsMax)
       .setMaxRowGroupBytes(group.bytesMax)
-      .setDictionaryPageSizeLimit(DICTIONARY_BYTES_MAX)
+      .setDictionaryPageSizeLimit(dictionaryBytesMax)
       .setCreatedBy('twolane')
       // One key only: the encoder writes several in random order, and a range written again is to be the same file.
       .setKeyValueMetadata(new Map([['twolane', JSON.stringify(labels)]]))

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClickHouse, StatementOptions } from '../../../runtime/clickhouse/client.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 
-const POLL_MS = 100
+const pollMs = 100
 /** A statement ends by itself after its time; this comes on top, for an engine that is busy. */
-const EXTRA_SECONDS = 30
+const extraSeconds = 30
 /** The embedded engine keeps the name that a client gives in the comment. */
-const NAMED = 'startsWith(query_id, {name:String}) OR startsWith(Settings[\'log_comment\'], {name:String})'
+const isNamed = 'startsWith(query_id, {name:String}) OR startsWith(Settings[\'log_comment\'], {name:String})'
 
 /**
  * Resolves when no statement whose name begins so runs any more: what it has not written by then it never will. Running
@@ -14,24 +14,24 @@ const NAMED = 'startsWith(query_id, {name:String}) OR startsWith(Settings[\'log_
  */
 export async function awaitQuiet (client: ClickHouse, name: string, { seconds, signal }: { readonly seconds: number, readonly signal: AbortSignal }): Promise<void> {
   const options = { query_params: { name }, signal }
-  const giveUpAt = performance.now() + (seconds + EXTRA_SECONDS) * 1000
+  const giveUpAt = performance.now() + (seconds + extraSeconds) * 1000
   // Twice, because a request that the engine has taken from its socket but not begun yet does not show.
   let quiet = 0
   while (true) {
-    const running = await client.rows(`SELECT query_id FROM system.processes WHERE ${NAMED}`, options)
+    const running = await client.rows(`SELECT query_id FROM system.processes WHERE ${isNamed}`, options)
     if (running.length > 0) quiet = 0
     else if (++quiet === 2) return
     if (performance.now() > giveUpAt) {
-      throw new PlatformError('DESTINATION_UNAVAILABLE', `an earlier insert still runs in ClickHouse after ${seconds + EXTRA_SECONDS} s`, { remedy: 'End it with KILL QUERY, or start ClickHouse again.' })
+      throw new PlatformError('DESTINATION_UNAVAILABLE', `an earlier insert still runs in ClickHouse after ${seconds + extraSeconds} s`, { remedy: 'End it with KILL QUERY, or start ClickHouse again.' })
     }
     if (running.length > 0) await end(client, options)
-    await sleep(POLL_MS)
+    await sleep(pollMs)
   }
 }
 
 async function end (client: ClickHouse, options: StatementOptions): Promise<void> {
   try {
-    await client.command(`KILL QUERY WHERE ${NAMED} ASYNC`, options)
+    await client.command(`KILL QUERY WHERE ${isNamed} ASYNC`, options)
   } catch (error) {
     // A user without that right waits for the statement's own end.
     if (!(error instanceof PlatformError) || error.code !== 'DESTINATION_REFUSED') throw error

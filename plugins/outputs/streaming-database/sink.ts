@@ -14,12 +14,12 @@ import { awaitQuiet } from './quiet.ts'
 import { Rows } from './rows.ts'
 
 /** Each day of the event time is a part of the table, which the engine writes and syncs on its own. */
-const DAYS_AN_INSERT_MAX = 100
+const daysAnInsertMax = 100
 /** What an insert gets to end when the pipeline stops; its outcome is not known then, and the next start reads it back. */
-const STOP_GRACE_MS = 5000
+const stopGraceMs = 5000
 /** A flush of which the engine refuses more rows is not about rows any more. */
-const REFUSED_ROWS_MAX = 30
-const REASON_LENGTH_MAX = 500
+const refusedRowsMax = 30
+const reasonCharactersMax = 500
 
 /** The engine's answers about values; any other refusal is not the fault of a row. The names are in its ErrorCodes. */
 const rowCodes = new Set([6, 27, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349, 407, 469, 691])
@@ -61,7 +61,7 @@ export class TableSink implements Sink {
   async flush (range: Range): Promise<void> {
     const rows = new Rows(this.#batches)
     this.#batches = []
-    for (const part of rows.byDays(this.#schema.eventTime, DAYS_AN_INSERT_MAX)) await this.#store(part, range)
+    for (const part of rows.byDays(this.#schema.eventTime, daysAnInsertMax)) await this.#store(part, range)
   }
 
   async landed ({ partition, from, to }: Range): Promise<Float64Array> {
@@ -98,7 +98,7 @@ export class TableSink implements Sink {
     // The engine checks a block before it writes any of it. This only makes sure.
     const missing = rows.without(await this.landed(range))
     await insertAround(missing, reason, {
-      refusedMax: REFUSED_ROWS_MAX,
+      refusedMax: refusedRowsMax,
       insert: part => this.#insert(part, range.partition),
       isAboutRows,
       refuse: (batch, i, why) => {
@@ -116,12 +116,12 @@ export class TableSink implements Sink {
     const { signal } = this.#context
     const abandoned = new AbortController()
     let timer: NodeJS.Timeout | undefined
-    const onStop = (): void => { timer = setTimeout(() => abandoned.abort(), STOP_GRACE_MS) }
+    const onStop = (): void => { timer = setTimeout(() => abandoned.abort(), stopGraceMs) }
     if (signal.aborted) onStop()
     else signal.addEventListener('abort', onStop)
     try {
       await this.#client.insertArrow(this.#table, this.#columns, bytes, {
-        queryId: `${this.#statementName(partition)}${randomUUID()}`, partitionsMax: DAYS_AN_INSERT_MAX, signal: abandoned.signal
+        queryId: `${this.#statementName(partition)}${randomUUID()}`, partitionsMax: daysAnInsertMax, signal: abandoned.signal
       })
     } finally {
       signal.removeEventListener('abort', onStop)
@@ -144,5 +144,5 @@ function isAboutRows (error: unknown): error is PlatformError {
 
 /** The engine's words in one line. */
 function reasonOf ({ cause }: PlatformError): string {
-  return describe(cause).replaceAll(/\s+/g, ' ').slice(0, REASON_LENGTH_MAX)
+  return describe(cause).replaceAll(/\s+/g, ' ').slice(0, reasonCharactersMax)
 }

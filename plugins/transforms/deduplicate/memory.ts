@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 
+/** Which rows are remembered, and how many. */
 export interface Window {
   /** Fields that the remembered rows were told by. */
   readonly keys: readonly string[]
@@ -19,7 +20,7 @@ export type MemoryState = {
 }
 
 /** A longer name is remembered by its hash. 96 bits: with 200,000 rows remembered, one wrong match in 10^23 rows. */
-const NAME_LENGTH_MAX = 24
+const nameCharactersMax = 24
 
 /** The rows of the window. What it does depends on the rows alone, never on a clock, so that a repetition does the same. */
 export class Memory {
@@ -39,7 +40,7 @@ export class Memory {
 
   /** Remembers a row; false when it is there already. A repetition does not prolong the time that it is remembered. */
   add (key: string, time: number): boolean {
-    const name = key.length <= NAME_LENGTH_MAX ? key : `#${hash('sha256', key, 'base64').slice(0, 16)}`
+    const name = key.length <= nameCharactersMax ? key : `#${hash('sha256', key, 'base64').slice(0, 16)}`
     this.#latest = Math.max(this.#latest, time)
     const before = this.#seen.get(name)
     if (before !== undefined) {
