@@ -1,6 +1,8 @@
+import { objectOf } from './json-object.ts'
 import type { Instrument } from './progress.ts'
 import type { Rest } from './rest.ts'
 
+/** What became of the configured texts. */
 export interface Resolved {
   /** By the text of the configuration. */
   readonly instruments: ReadonlyMap<string, Instrument>
@@ -74,15 +76,15 @@ async function findListings (symbols: readonly string[], rest: Rest): Promise<Re
   const listings = new Map<string, readonly Listing[]>()
   for (let i = 0; i < symbols.length; i += symbolsPerCall) {
     const part = symbols.slice(i, i + symbolsPerCall)
-    const answer = object(await rest.call('GET', `trsrv/stocks?symbols=${encodeURIComponent(part.join(','))}`))
+    const answer = objectOf(await rest.call('GET', `trsrv/stocks?symbols=${encodeURIComponent(part.join(','))}`))
     for (const symbol of part) listings.set(symbol, array(answer[symbol]).flatMap(listingsOf))
   }
   return listings
 }
 
 function listingsOf (company: unknown): Listing[] {
-  const { name, contracts } = object(company)
-  return array(contracts).map(object).filter(({ conid }) => Number.isSafeInteger(Number(conid))).map(({ conid, exchange, isUS }) => ({
+  const { name, contracts } = objectOf(company)
+  return array(contracts).map(objectOf).filter(({ conid }) => Number.isSafeInteger(Number(conid))).map(({ conid, exchange, isUS }) => ({
     conid: Number(conid), exchange: String(exchange ?? '').toUpperCase(), isUS: isUS === true, company: String(name ?? '')
   }))
 }
@@ -91,17 +93,13 @@ async function findTickers (conids: readonly string[], rest: Rest): Promise<Read
   const tickers = new Map<number, string>()
   for (let i = 0; i < conids.length; i += symbolsPerCall) {
     const answer = await rest.call('GET', `trsrv/secdef?conids=${conids.slice(i, i + symbolsPerCall).join(',')}`)
-    const rows = Array.isArray(answer) ? answer : array(object(answer)['secdef'])
+    const rows = Array.isArray(answer) ? answer : array(objectOf(answer)['secdef'])
     for (const row of rows) {
-      const { conid, ticker } = object(row)
+      const { conid, ticker } = objectOf(row)
       if (typeof ticker === 'string' && ticker !== '') tickers.set(Number(conid), ticker)
     }
   }
   return tickers
-}
-
-function object (value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : {}
 }
 
 function array (value: unknown): readonly unknown[] {

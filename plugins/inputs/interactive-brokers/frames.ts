@@ -8,7 +8,9 @@
 // Nothing here throws: a frame that cannot be read is counted and passed over.
 
 import { parseJson } from '../../../runtime/json.ts'
+import { objectOf } from './json-object.ts'
 
+/** A frame by what is to be done about it; about a known one, nothing. */
 export type Frame =
   | { readonly kind: 'data', readonly conid: number, readonly values: Readonly<Record<string, unknown>> }
   | { readonly kind: 'session', readonly args: Readonly<Record<string, unknown>> }
@@ -22,6 +24,7 @@ const frameBytesMax = 1024 * 1024
 const quietTopics = new Set(['system', 'act', 'ntf', 'blt'])
 const decoder = new TextDecoder()
 
+/** Called for every frame, in the order in which they came. */
 export function readFrame (data: string | ArrayBuffer): Frame {
   const bytes = typeof data === 'string' ? data.length : data.byteLength
   if (bytes > frameBytesMax) return { kind: 'rejected', reason: 'huge' }
@@ -39,7 +42,7 @@ function classify (frame: Readonly<Record<string, unknown>>): Frame {
   const topic = typeof frame['topic'] === 'string' ? frame['topic'] : ''
   if (typeof frame['error'] === 'string') return { kind: 'error', topic, text: frame['error'] }
   if (topic.startsWith('smd+')) return dataFrame(topic, frame)
-  if (topic === 'sts') return { kind: 'session', args: isObject(frame['args']) ? frame['args'] : {} }
+  if (topic === 'sts') return { kind: 'session', args: objectOf(frame['args']) }
   if (topic === 'tic') return { kind: 'tic' }
   if (quietTopics.has(topic)) return { kind: 'known' }
   if (frame['message'] === 'waiting for session') return { kind: 'waiting' }
@@ -58,8 +61,4 @@ function dataFrame (topic: string, values: Readonly<Record<string, unknown>>): F
 /** Market data fields are numbers, some with a twin such as `87_raw`. 6119 is the marker of the request, and in every frame. */
 export function isField (name: string): boolean {
   return name !== '6119' && /^\d{1,5}(_raw)?$/.test(name)
-}
-
-function isObject (value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

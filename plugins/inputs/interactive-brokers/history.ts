@@ -1,4 +1,5 @@
 import { Backoff, pause } from '../../../runtime/backoff.ts'
+import { objectOf } from './json-object.ts'
 import { gapsPerInstrumentMax } from './progress.ts'
 import { RestError } from './rest.ts'
 import type { Clock, Logger, Row } from '../../../runtime/plugin.ts'
@@ -125,7 +126,7 @@ export class History {
 
 /** The gateway answers a bar size that it does not understand with another one, without a word. */
 function checked (answer: unknown): Readonly<Record<string, unknown>> {
-  const history = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>
+  const history = objectOf(answer)
   if (history['barLength'] !== undefined && history['barLength'] !== barMs / 1000) {
     throw new RestError(200, `the gateway answered with bars of ${String(history['barLength'])} s instead of ${barMs / 1000} s`)
   }

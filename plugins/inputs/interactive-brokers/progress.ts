@@ -7,22 +7,27 @@
 // It is a fold over the rows in the order in which they become durable, so it is never ahead of them. Its size is
 // bounded by the number of instruments.
 
+import { objectOf } from './json-object.ts'
 import type { Json, Row } from '../../../runtime/plugin.ts'
 
+/** A contract that is streamed. */
 export interface Instrument {
   /** Unique in the pipeline: as configured, or the ticker of a contract id. */
   readonly symbol: string
   readonly conid: number
 }
 
+/** A time in which rows of an instrument may be missing; without `to` it has not ended yet. */
 export interface Gap extends Instrument {
   readonly from: number
   readonly to?: number
   readonly reason: string
 }
 
+/** Gaps of one instrument that wait for their bars at most; beyond it they are joined. */
 export const gapsPerInstrumentMax = 4
 
+/** The checkpoint as it grows. */
 export class Progress {
   readonly contracts = new Map<string, Instrument>()
   readonly #last = new Map<number, number>()
@@ -30,14 +35,14 @@ export class Progress {
 
   /** What is unreadable is left out: the worst that follows is a gap that nobody records. */
   constructor (checkpoint: Json | undefined) {
-    const saved = object(checkpoint)
-    for (const [text, value] of Object.entries(object(saved['contracts']))) {
-      const { symbol, conid } = object(value)
+    const saved = objectOf(checkpoint)
+    for (const [text, value] of Object.entries(objectOf(saved['contracts']))) {
+      const { symbol, conid } = objectOf(value)
       if (typeof symbol === 'string' && typeof conid === 'number') this.contracts.set(text, { symbol, conid })
     }
-    for (const [conid, time] of Object.entries(object(saved['last']))) if (typeof time === 'number') this.#last.set(Number(conid), time)
+    for (const [conid, time] of Object.entries(objectOf(saved['last']))) if (typeof time === 'number') this.#last.set(Number(conid), time)
     for (const value of Array.isArray(saved['gaps']) ? saved['gaps'] : []) {
-      const { symbol, conid, from, to, reason } = object(value)
+      const { symbol, conid, from, to, reason } = objectOf(value)
       if (typeof symbol !== 'string' || typeof conid !== 'number' || typeof from !== 'number') continue
       this.#gaps.push({ symbol, conid, from, reason: String(reason), ...(typeof to === 'number' && { to }) })
     }
@@ -74,10 +79,6 @@ export class Progress {
   checkpoint (): Json {
     return { contracts: toObject(this.contracts) as unknown as Json, last: toObject(this.#last), gaps: this.#gaps.map(gap => ({ ...gap })) }
   }
-}
-
-function object (value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {}
 }
 
 function toObject<V> (map: ReadonlyMap<string | number, V>): { readonly [key: string]: V } {

@@ -7,12 +7,14 @@
 //                                                competing ◀────────┴── another program ─────┘
 
 import { Backoff, pause } from '../../../runtime/backoff.ts'
+import { objectOf } from './json-object.ts'
 import { RestError } from './rest.ts'
 import type { Clock, Logger } from '../../../runtime/plugin.ts'
 import type { Settings } from './options.ts'
 import type { Rest } from './rest.ts'
 import type { Status } from './status.ts'
 
+/** How the gateway stands, and for people why it is not ready. */
 export type Standing =
   | { readonly state: 'ready', readonly id: string }
   | { readonly state: 'unreachable' | 'needs_login' | 'closed' | 'competing', readonly reason: string }
@@ -29,9 +31,9 @@ export interface SessionOptions {
 /** Asks the gateway once. Never throws: no answer is an answer, too. */
 export async function tickle (rest: Rest, gateway: URL): Promise<Standing> {
   try {
-    const answer = object(await rest.call('POST', 'tickle'))
-    const nested = object(answer['iserver'])['authStatus']
-    const status = nested === undefined ? object(await rest.call('POST', 'iserver/auth/status')) : object(nested)
+    const answer = objectOf(await rest.call('POST', 'tickle'))
+    const nested = objectOf(answer['iserver'])['authStatus']
+    const status = nested === undefined ? objectOf(await rest.call('POST', 'iserver/auth/status')) : objectOf(nested)
     return judge(status, answer['session'], gateway)
   } catch (error) {
     if (!(error instanceof RestError)) throw error
@@ -55,6 +57,7 @@ function loginSentence (gateway: URL): string {
   return `The gateway has no login: open ${gateway.origin} in a browser and log in; streaming goes on by itself.`
 }
 
+/** The brokerage session of one start of the connector. */
 export class Session {
   readonly #options: SessionOptions
   readonly #opening: Backoff
@@ -129,8 +132,4 @@ export class Session {
     // The gateway says "no bridge" for a moment.
     await pause(Math.min(settings.retryMs, 1000), signal)
   }
-}
-
-function object (value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : {}
 }
