@@ -24,8 +24,6 @@ import { BoolCells, EnumCells, TextCells, passDictionary, passText } from './tex
 import { DateCells, TimestampCells } from './timestamps.ts'
 import { Zone } from './zone.ts'
 
-export type { Fault, Faults } from './cells.ts'
-
 const missing: Fault = 'is no value, and the field is mandatory'
 
 /**

@@ -55,9 +55,11 @@ export function dateText (date: Date): string {
   return Number.isNaN(date.getTime()) ? 'Invalid Date' : date.toISOString()
 }
 
+// Faults that several types have.
 export const halfPair: Fault = 'has half of a surrogate pair, which is no text'
 export const beyondSafe: Fault = 'is beyond 2^53, so digits may be lost already: send it as text'
 
+/** ASCII only; spaces around a value are passed over. */
 export function isSpace (byte: number): boolean {
   return byte === 32 || (byte >= 9 && byte <= 13)
 }
@@ -72,6 +74,7 @@ export function startsWith (bytes: Uint8Array, from: number, part: Uint8Array): 
   return true
 }
 
+/** Makes a string, so it is for refused values and for JSON only. */
 export function textOf (bytes: Uint8Array, from: number, to: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString()
 }

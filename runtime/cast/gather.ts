@@ -80,6 +80,7 @@ function validOf (valid: Uint8Array | undefined, indexes: Int32Array): Uint8Arra
   return valid === undefined ? undefined : Uint8Array.from(indexes, i => valid[i] as number)
 }
 
+/** `valid` undefined: all rows have a value. */
 export function withValid (column: Column, valid: Uint8Array | undefined): Column {
   return valid === undefined ? column : { ...column, valid }
 }

@@ -10,6 +10,7 @@
 import { isDigit, isSpace } from './cells.ts'
 import type { Fault } from './cells.ts'
 
+/** Nothing of the above. Who knows other forms of a time may say it better. */
 export const notIso: Fault = 'is not an ISO 8601 date or time, such as 2024-03-10 or 2024-03-10T14:30:00Z'
 const noSuchDay: Fault = 'is a day or time that does not exist'
 const leapSecond: Fault = 'is a leap second, which no timestamp can hold'

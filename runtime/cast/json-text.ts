@@ -9,6 +9,7 @@ const depthMax = 50
 const tooDeep: Fault = `is nested deeper than ${depthMax}`
 const notPlain: Fault = 'holds something that JSON cannot'
 
+/** The text is empty where there is a fault. */
 export interface Written {
   readonly text: string
   readonly fault?: Fault

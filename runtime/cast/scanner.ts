@@ -24,6 +24,7 @@ interface Suffix { readonly bytes: Uint8Array, readonly factor: number, readonly
 /** How a scaled number becomes an integer. */
 export type Outcome = 'exact' | 'excess' | 'overflow'
 
+/** Reads one number after the other by one cast rule; the fields hold the last one. */
 export class NumberScanner {
   negative = false
   /** The first 15 digits from the first one that is not 0. */

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 
+/** What a file is known by in a checkpoint. */
 export interface Identity {
   readonly inode: string
   /** Checksum of the first `headBytes` bytes. */
@@ -11,8 +12,10 @@ export interface Identity {
   readonly headBytes: number
 }
 
+/** Bytes at its beginning that a file is known by; a shorter one is known by all it has. */
 export const headBytesMax = 1024
 
+/** 96 bits of SHA-256: short in a checkpoint, and enough to tell files apart. */
 export function checksum (head: Buffer): string {
   return createHash('sha256').update(head).digest('base64url').slice(0, 16)
 }

@@ -1,5 +1,6 @@
 // Where a CSV record ends: at the first line end outside quotes.
 
+/** How values are told apart. */
 export interface Dialect {
   readonly delimiter: string
   /** Empty: nothing is quoted. Doubled inside quotes it stands for itself. */
@@ -30,6 +31,7 @@ export function afterRecord (text: string, at: number, { delimiter, quote }: Dia
   }
 }
 
+/** Lines that begin in [from, to); one begins at `from`. */
 export function linesIn (text: string, from: number, to: number): number {
   let lines = 0
   for (let at = from; at < to; at = afterLine(text, at)) lines++

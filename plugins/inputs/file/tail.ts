@@ -30,6 +30,7 @@ export interface Place extends Identity {
   readonly offset: number
 }
 
+/** Used in turns: `open`, then `more` and `take` until there is nothing more, then `open` again, at last `close`. */
 export class Tail {
   /** Of the first byte of the window in the file. */
   offset = 0

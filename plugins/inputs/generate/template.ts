@@ -5,6 +5,7 @@ import type { Json } from '../../../runtime/plugin.ts'
 /** Steps that each random walk is away from zero, by field. */
 export type Walks = Readonly<Record<string, number>>
 
+/** The configured fields, ready to make rows. */
 export interface Template {
   /** Rows first, first + 1, … Every call goes on where the one before it ended. */
   make (first: number, length: number): Columns

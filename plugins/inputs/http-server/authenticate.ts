@@ -9,6 +9,7 @@ export interface Authenticator {
   signature (headers: IncomingHttpHeaders, body: Buffer): string | undefined
 }
 
+/** Asks for nothing that the configuration leaves out. */
 export function authenticator ({ token, signature_secret: secret, signature_header: header }: HttpServerConfig): Authenticator {
   return {
     token ({ authorization = '' }) {

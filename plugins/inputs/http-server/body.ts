@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { parseJson } from '../../../runtime/json.ts'
 import type { Row } from '../../../runtime/plugin.ts'
 
+/** One JSON value, or one object a line. */
 export type BodyFormat = 'json' | 'ndjson'
 
 const formats: Readonly<Record<string, BodyFormat | undefined>> = {

@@ -1,5 +1,6 @@
 import type { Config } from '../../../runtime/plugin.ts'
 
+/** Whatever a sender could let grow has a limit: bytes, rows, connections, time. */
 export const options = {
   host: { type: 'string', description: 'The address to listen on; 0.0.0.0: all of this machine.', default: '127.0.0.1' },
   port: { type: 'integer', description: 'The TCP port to listen on; 0: any free one, told in the log.', minimum: 0, maximum: 65535 },
@@ -16,4 +17,5 @@ export const options = {
   request_ms: { type: 'integer', description: 'How long a sender may take for a whole request, in milliseconds.', default: 30_000, minimum: 100, maximum: 600_000 }
 } as const
 
+/** The options, checked and with their defaults. */
 export type HttpServerConfig = Config<typeof options>

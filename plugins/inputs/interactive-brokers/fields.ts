@@ -38,6 +38,7 @@ const fields: readonly SourceField[] = [
   { id: '6070', name: 'security_type' }
 ]
 
+/** Numbers of the fields that are asked for by default. */
 export const standardFields: readonly string[] = fields.filter(({ standard }) => standard).map(({ id }) => id)
 
 /** Source name to schema field, for quotes and for the bars that fill gaps. Fields without a name go to `extra` under their number. */

@@ -68,8 +68,10 @@ export class Gaps {
   }
 }
 
+/** What a row of the topic gaps tells: of the interruption, or of the bars that fill it. */
 export type GapState = 'open' | 'closed' | 'joined' | 'filled' | 'unfilled'
 
+/** A row of the topic gaps. */
 export function gapRow (gap: Gap, state: GapState, clock: Clock, more: Row = {}): Row {
   const { symbol, conid, from, to, reason } = gap
   return { symbol, conid, time: clock.now(), from_time: from, ...(to !== undefined && { to_time: to }), reason, state, ...more }

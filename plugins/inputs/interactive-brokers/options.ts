@@ -1,6 +1,7 @@
 import { standardFields } from './fields.ts'
 import type { Config } from '../../../runtime/plugin.ts'
 
+/** As people write them; `settle` makes Settings of them. */
 export const options = {
   gateway: {
     type: 'string',
@@ -158,6 +159,7 @@ export interface Settings {
   readonly sessionMsMax: number
 }
 
+/** Completes the address, and gives all times one unit. */
 export function settle (config: Config<typeof options>): Settings {
   const api = new URL(config.gateway)
   if (api.pathname === '/') api.pathname = '/v1/api'

@@ -5,7 +5,7 @@ import type { Progress } from './progress.ts'
 // Bars first: the gap row that calls them complete must not be durable before them.
 const topicNames = ['bars', 'gaps', 'quotes'] as const
 type TopicName = typeof topicNames[number]
-export type Topics = Readonly<Record<TopicName, Topic>>
+type Topics = Readonly<Record<TopicName, Topic>>
 
 export interface OutboxOptions {
   /** Quotes that wait at most. */

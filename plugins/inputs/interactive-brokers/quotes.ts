@@ -3,6 +3,7 @@ import { isField } from './frames.ts'
 import type { Row } from '../../../runtime/plugin.ts'
 import type { Instrument } from './progress.ts'
 
+/** What one frame made. */
 export interface Merged {
   readonly row: Row
   /** The frame carried a market data field with another value than the last one known. */

@@ -1,5 +1,6 @@
 import type { Context } from '../../../runtime/plugin.ts'
 
+/** Where the connector stands; each phase is a state of its health. */
 export type Phase = 'connecting' | 'needs_login' | 'competing' | 'streaming'
 /** What is wrong besides the phase, each kind at most once. */
 export type Trouble = 'stale' | 'instruments' | 'lines' | 'rights' | 'delayed' | 'penalty' | 'overflow' | 'rest'

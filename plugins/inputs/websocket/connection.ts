@@ -8,6 +8,7 @@ import type { WebSocketConfig } from './options.ts'
 const handshakeMs = 10_000
 const closeMs = 300
 
+/** Told what happens on a connection. */
 export interface Listener {
   opened (): void
   received (message: string | ArrayBuffer): void

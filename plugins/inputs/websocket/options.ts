@@ -1,5 +1,6 @@
 import type { Config } from '../../../runtime/plugin.ts'
 
+/** Those that may hold keys are `writeOnly`: they are never shown. */
 export const options = {
   url: { type: 'string', description: 'Address of the feed; keys belong in query.', pattern: '^wss?://', examples: ['wss://feed.example.com/v1'] },
   query: { type: 'object', description: 'Parameters added to the address, for keys.', additionalProperties: { type: 'string' }, default: {}, writeOnly: true },
@@ -18,4 +19,5 @@ export const options = {
   pending_rows_max: { type: 'integer', description: 'Rows that wait for the topic at most; beyond it rows are dropped and counted.', default: 100_000, minimum: 1 }
 } as const
 
+/** The options, checked and with their defaults. */
 export type WebSocketConfig = Config<typeof options>

@@ -10,6 +10,7 @@ export interface Format {
   lines (batch: Batch): string
 }
 
+/** `columns`: null for all fields. */
 export function formatOf (name: 'ndjson' | 'csv', columns: readonly string[] | null): Format {
   return name === 'csv' ? csv(columns) : ndjson(columns)
 }

@@ -16,6 +16,7 @@ import type { OffsetSet } from '../../../runtime/offsets.ts'
 import type { Batch, Context, Range } from '../../../runtime/plugin.ts'
 import type { Format } from './format.ts'
 
+/** The same for all files of an output. */
 export interface Settings {
   readonly format: Format
   /** A file as large is renamed after a flush; Infinity: none is. */
@@ -29,6 +30,7 @@ interface Landed {
   readonly landed?: OffsetSet
 }
 
+/** The file of one partition, of which this is the only writer. */
 export class RowFile {
   readonly #path: string
   readonly #settings: Settings

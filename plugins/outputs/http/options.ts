@@ -1,5 +1,6 @@
 import type { Config } from '../../../runtime/plugin.ts'
 
+/** They shape single requests; the pipeline's `flush` says how often rows are sent. */
 export const options = {
   url: { type: 'string', pattern: '^https?://', description: 'Where to send the rows.', examples: ['https://example.com/quotes'] },
   format: { type: 'string', enum: ['json', 'ndjson'], default: 'json', description: 'A request carries a JSON array of rows, or a row a line.' },
@@ -13,4 +14,5 @@ export const options = {
   }
 } as const
 
+/** The options, checked and with their defaults. */
 export type HttpConfig = Config<typeof options>

@@ -2,6 +2,7 @@ import { PlatformError } from '../../../runtime/errors.ts'
 import type { Batch } from '../../../runtime/batch.ts'
 import type { Rows } from './rows.ts'
 
+/** What the search needs of its caller. */
 export interface Bisection {
   /** Refused rows that end the search: the fault is then not in single rows. */
   readonly refusedMax: number

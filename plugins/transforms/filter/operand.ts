@@ -10,6 +10,7 @@ export type Operand = string | number | boolean
 /** The sign of `value - operand`; NaN where they cannot be compared, so that no comparison holds. */
 export type Order = (value: unknown) => number
 
+/** Throws CONFIG_INVALID where the operand is no value of the type. Without a type the rows are as their source gave them. */
 export function operandFor (operand: Operand, type: Type | undefined, field: string): Order {
   if (type === undefined) return looseOrder(operand)
   switch (type.kind) {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FaultArguments } from './faults.ts'
 import type { Simulator } from './handle.ts'
 
+/** Path below which the simulator is controlled. */
 export const CONTROL = '/simulator'
 const bodyBytesMax = 64 * 1024
 

@@ -47,6 +47,7 @@ export const faultKinds = {
   'history-error': { kind: 'switch', does: 'History answers 500 "No data.".', arguments: {} }
 } as const satisfies Record<string, FaultKind>
 
+/** The name of a fault that there is. */
 export type FaultName = keyof typeof faultKinds
 
 const scheduleArguments: Record<string, string> = { after: 'first wait this long', every: 'repeat this often', for: 'clear the switch after this long' }

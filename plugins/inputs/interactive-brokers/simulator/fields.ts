@@ -10,8 +10,14 @@ export interface FieldContext {
   readonly server: string // q0, q1, …: the request marker of field 6119
   readonly via: 'stream' | 'snapshot'
 }
+
+/** What the login may see of an instrument. */
 export type Rights = 'realtime' | 'delayed' | 'frozen' | 'not-subscribed' | 'no-agreement'
+
+/** What the market of an instrument does. */
 export type Phase = 'open' | 'closed' | 'halted'
+
+/** As the real API sends it: text, with few exceptions. */
 export type FieldValue = string | number
 
 const availability: Record<Rights, string> = { realtime: 'RpB', delayed: 'DPB', frozen: 'ZB', 'not-subscribed': 'N', 'no-agreement': 'O' }

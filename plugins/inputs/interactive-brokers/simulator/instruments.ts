@@ -10,6 +10,7 @@ export interface Listing {
   readonly prices: string // the symbol in the price file; several instruments may replay the same one
 }
 
+/** A listing with the prices that it replays. */
 export interface Instrument extends Listing {
   readonly replay: Replay
 }

@@ -41,6 +41,7 @@ export interface Bar {
   readonly volume: number
 }
 
+/** Which prices a bar of history is made of. */
 export type Source = 'trades' | 'midpoint' | 'bid_ask'
 
 export interface ReplayOptions {
@@ -49,6 +50,7 @@ export interface ReplayOptions {
   readonly seed: number
 }
 
+/** Can be asked for any time, in any order. */
 export class Replay {
   readonly #bars: readonly RecordedBar[]
   readonly #firstOfDay: readonly number[] // for each bar, the index of the first bar of its day

@@ -7,6 +7,7 @@ import { Pace } from './pace.ts'
 import { sessionRoutes } from './login.ts'
 import type { Answer, Route, Routes } from './routes.ts'
 
+/** Path below which the real gateway answers. */
 export const API = '/v1/api'
 const bodyBytesMax = 1024 * 1024
 const routes: Routes = { ...sessionRoutes, ...contractRoutes, ...marketRoutes }

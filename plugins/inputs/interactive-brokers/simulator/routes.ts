@@ -16,6 +16,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Called when the gateway has no reason to refuse the call. */
 export type Route = (call: Call) => Answer | Promise<Answer>
 
 /** By "METHOD path", below /v1/api; a path segment may be `*`. */

@@ -24,8 +24,10 @@ export interface SimulatorOptions {
   readonly ledgerFramesMax?: number // older frames are dropped from the ledger, and counted
   readonly faults?: readonly { readonly name: string, readonly args?: FaultArguments }[]
 }
+/** The options with their defaults. */
 export type Settings = Required<Omit<SimulatorOptions, 'instruments'>> & Pick<SimulatorOptions, 'instruments'>
 
+/** Throws for a speed at which time would stand still or run backwards. */
 export function settle (options: SimulatorOptions): Settings {
   const defaults = {
     port: 0,

@@ -20,6 +20,7 @@ const backlogBytesMax = 8 * 1024 * 1024 // a client that reads slower than this 
 const historySlots = 5
 const silentTopics = new Set(['sor', 'uor', 'spl', 'upl', 'str', 'utr', 'ssd', 'usd', 'sld', 'uld', 'sbd', 'ubd'])
 
+/** Lives as long as its socket, and frees all it holds when that closes. */
 export class SocketSession {
   readonly id: number
   readonly #gateway: Gateway
