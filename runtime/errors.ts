@@ -36,6 +36,7 @@ const meanings = {
   REQUEST_INVALID: { status: 400, retryable: false },
   REQUEST_REFUSED: { status: 403, retryable: false },
   STALE_PLAN: { status: 409, retryable: false },
+  TOO_MANY_REQUESTS: { status: 429, retryable: true },
   UNAUTHORIZED: { status: 401, retryable: false }
 } as const satisfies Record<string, Meaning>
 

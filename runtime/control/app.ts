@@ -3,7 +3,7 @@
 
 import swagger from '@fastify/swagger'
 import fastify from 'fastify'
-import { addHeaders, guard } from './guard.ts'
+import { addHeaders, makeGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
 import { pipelineRoutes } from './pipelines.ts'
@@ -15,11 +15,12 @@ import { RouteTable } from './route-table.ts'
 import { topicRoutes } from './topics.ts'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Socket } from 'node:net'
+import type { Rates } from './guard.ts'
 import type { PlatformError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 
 /** How much patience and room a client gets. */
-export interface ClientLimits {
+export interface ClientLimits extends Rates {
   readonly bodyBytesMax: number
   readonly headersMsMax: number
   readonly requestMsMax: number
@@ -27,9 +28,10 @@ export interface ClientLimits {
   readonly idleMsMax: number
   readonly lookMs: number
   readonly socketsMax: number
+  readonly queriesMax: number
 }
 
-export const clientLimits: ClientLimits = { bodyBytesMax: 2 ** 20, headersMsMax: 10_000, requestMsMax: 30_000, idleMsMax: 120_000, lookMs: 1000, socketsMax: 1000 }
+export const clientLimits: ClientLimits = { bodyBytesMax: 2 ** 20, headersMsMax: 10_000, requestMsMax: 30_000, idleMsMax: 120_000, lookMs: 1000, socketsMax: 1000, queriesMax: 8, requestsPerSecondMax: 200, wrongTokensPerMinuteMax: 60 }
 
 export interface AppOptions {
   readonly limits?: ClientLimits
@@ -60,9 +62,10 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
 
   app.setErrorHandler((error: FastifyError | PlatformError, request, reply) => answerError(platform, error, request, reply))
   app.setNotFoundHandler((request, reply) => answerNotFound(platform, table, request, reply))
+  const guard = makeGuard(platform, limits)
   app.addHook('onRequest', async (request, reply) => {
     addHeaders(request, reply)
-    guard(platform, request, reply)
+    guard(request, reply)
   })
   app.addHook('onRoute', route => {
     table.add(route)
@@ -84,7 +87,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     reloadRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)
-    queryRoutes(routes, platform)
+    queryRoutes(routes, platform, limits)
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.ready()

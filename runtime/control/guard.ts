@@ -3,10 +3,12 @@
 //   token    everything but health and the API's description needs it, in the header; an address never carries it
 //   host     a listener on loopback answers to loopback names only: a web page whose name was pointed at 127.0.0.1
 //            (DNS rebinding) comes with its own name
+//   rate     an address asks so often, and guesses tokens less often
 //   site     a browser says where a request comes from; one from another site changes nothing
 
 import { BlockList, isIP } from 'node:net'
 import { PlatformError } from '../errors.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { PlatformConfig } from '../config.ts'
 import type { Platform } from '../platform.ts'
@@ -48,23 +50,39 @@ export function addHeaders (request: FastifyRequest, reply: FastifyReply): void 
   void reply.headers(headers).header('x-request-id', request.id)
 }
 
-/** Throws unless the request may go on to its route. */
-export function guard (platform: Platform, request: FastifyRequest, reply: FastifyReply): void {
-  checkHost(platform.config, request)
-  checkSite(request)
-  if (!openRoutes.has(request.routeOptions.url ?? '')) authorize(platform, request, reply)
-  checkMedia(request)
+export interface Rates {
+  /** Of one address. */
+  readonly requestsPerSecondMax: number
+  readonly wrongTokensPerMinuteMax: number
+}
+
+/** Makes the check that throws unless a request may go on to its route. */
+export function makeGuard (platform: Platform, { requestsPerSecondMax, wrongTokensPerMinuteMax }: Rates): (request: FastifyRequest, reply: FastifyReply) => void {
+  const requests = new RateLimit({ perSecond: requestsPerSecondMax, burst: 2 * requestsPerSecondMax })
+  const wrongTokens = new RateLimit({ perSecond: wrongTokensPerMinuteMax / 60, burst: wrongTokensPerMinuteMax })
+  return (request, reply) => {
+    const now = performance.now()
+    slowDown(reply, requests.take(request.ip, now))
+    checkHost(platform.config, request)
+    checkSite(request)
+    if (!openRoutes.has(request.routeOptions.url ?? '') && !isAuthorized(platform, request)) {
+      slowDown(reply, wrongTokens.take(request.ip, now))
+      void reply.header('www-authenticate', 'Bearer realm="twolane"')
+      throw new PlatformError('UNAUTHORIZED', 'This needs the admin token', { remedy: 'Send it as "Authorization: Bearer …". It was shown at the first start; TWOLANE_ADMIN_TOKEN sets another one.' })
+    }
+    checkMedia(request)
+  }
+}
+
+function slowDown (reply: FastifyReply, seconds: number): void {
+  if (seconds === 0) return
+  void reply.header('retry-after', seconds)
+  throw new PlatformError('TOO_MANY_REQUESTS', 'This address asks too often', { remedy: `Try again in ${seconds} s.` })
 }
 
 export function isAuthorized (platform: Platform, request: FastifyRequest): boolean {
   const [, token] = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
   return token !== undefined && platform.isAdminToken(token)
-}
-
-function authorize (platform: Platform, request: FastifyRequest, reply: FastifyReply): void {
-  if (isAuthorized(platform, request)) return
-  void reply.header('www-authenticate', 'Bearer realm="twolane"')
-  throw new PlatformError('UNAUTHORIZED', 'This needs the admin token', { remedy: 'Send it as "Authorization: Bearer …". It was shown at the first start; TWOLANE_ADMIN_TOKEN sets another one.' })
 }
 
 function checkHost ({ host }: PlatformConfig, request: FastifyRequest): void {

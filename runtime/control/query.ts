@@ -6,7 +6,9 @@ import type { Platform } from '../platform.ts'
 const SECONDS_MAX = 30
 const FORMAT = /^[A-Za-z0-9]{1,64}$/
 
-export function queryRoutes (app: FastifyInstance, platform: Platform): void {
+export function queryRoutes (app: FastifyInstance, platform: Platform, { queriesMax }: { readonly queriesMax: number }): void {
+  let running = 0
+
   app.post<{ Body: string, Querystring: { format: string } }>('/v1/query', {
     schema: {
       summary: 'One SQL statement to ClickHouse, for the admin: it is not limited to reading',
@@ -25,9 +27,14 @@ export function queryRoutes (app: FastifyInstance, platform: Platform): void {
     url.username = url.password = ''
     const settings = { default_format: request.query.format, max_execution_time: String(SECONDS_MAX), output_format_json_quote_64bit_integers: '1', output_format_pretty_color: '0' }
     for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, value)
+    if (running >= queriesMax) throw new PlatformError('TOO_MANY_REQUESTS', `${queriesMax} queries run already`, { remedy: 'Try again when one has ended.' })
+    running++
     // Nobody reads on: the rest of the rows need not come.
     const left = new AbortController()
-    reply.raw.once('close', () => left.abort())
+    reply.raw.once('close', () => {
+      running--
+      left.abort()
+    })
     const answer = await httpRequest(url, {
       method: 'POST',
       signal: left.signal,

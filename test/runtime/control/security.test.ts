@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { checkExposure, isLoopback, openRoutes } from '../../../runtime/control/guard.ts'
+import { RateLimit } from '../../../runtime/control/rate-limit.ts'
 import { withoutPaths } from '../../../runtime/control/public-form.ts'
 import { openEndpoint, pipeline, schema, token } from './endpoint.ts'
 import type { AddressInfo } from 'node:net'
@@ -10,7 +11,7 @@ import type { LightMyRequestResponse } from 'fastify'
 const files = { 'schemas/trades.yaml': schema, 'pipelines/trades.yaml': pipeline }
 
 await t.test('the guard of the endpoint', async t => {
-  const { app, table, ask, platform, project } = await openEndpoint(t, files)
+  const { app, table, ask, platform, project } = await openEndpoint(t, files, { limits: { wrongTokensPerMinuteMax: 10_000 } })
   const isProblem = (answer: LightMyRequestResponse, status: number, code: string): void => {
     t.equal(answer.statusCode, status)
     t.match(answer.headers['content-type'], /^application\/problem\+json/)
@@ -162,6 +163,25 @@ await t.test('slow and broken clients are cut off', async t => {
   t.match(await say(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1.1 431 /)
   t.match(await say('GET /readyz HTTP/1.0\r\n\r\n'), /^HTTP\/1.1 403 /, 'a request without a host')
   t.match(await say('TRACE /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 (?:401|405) /)
+})
+
+await t.test('an address that asks too often waits', async t => {
+  const { app, ask } = await openEndpoint(t, files, { limits: { requestsPerSecondMax: 1000, wrongTokensPerMinuteMax: 3, queriesMax: 0 } })
+  const guess = (remoteAddress: string): Promise<LightMyRequestResponse> => app.inject({ url: '/v1/pipelines', remoteAddress, headers: { authorization: 'Bearer wrong' } })
+  for (let i = 0; i < 3; i++) t.equal((await guess('10.0.0.1')).statusCode, 401)
+  const late = await guess('10.0.0.1')
+  t.match(late.json(), { status: 429, code: 'TOO_MANY_REQUESTS' })
+  t.match(late.headers['retry-after'], /^\d+$/)
+  t.equal((await app.inject({ url: '/v1/pipelines', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': '10.9.9.9' } })).statusCode, 429, 'another address cannot be pretended')
+  t.equal((await guess('10.0.0.2')).statusCode, 401, 'others do not wait')
+  t.equal((await ask('GET', '/v1/pipelines', { remoteAddress: '10.0.0.1' })).statusCode, 200, 'the right token is let in')
+  t.match((await ask('POST', '/v1/query', { headers: { 'content-type': 'text/plain' }, payload: 'select 1' })).json(), { status: 429, detail: /queries run already/ })
+
+  const limit = new RateLimit({ perSecond: 2, burst: 3 })
+  t.strictSame([0, 0, 0, 0, 500, 500].map(now => limit.take('a', now)), [0, 0, 0, 1, 0, 1])
+  t.strictSame([100_000, 100_000, 100_000, 100_000].map(now => limit.take('a', now)), [0, 0, 0, 1], 'patience is not saved up')
+  for (let i = 0; i < 10_000; i++) limit.take(`client ${i}`, 100_000)
+  t.equal(limit.take('a', 100_000), 0, 'what is remembered has a bound')
 })
 
 await t.test('what other machines can reach needs a token that a person has set', async t => {
