@@ -20,8 +20,8 @@ const BATCH_BYTES = 8 * 2 ** 20
 /**
  * Rows pushed by callbacks, pulled as batches: the bridge from a push feed to a generator.
  *
- * A feed that cannot be slowed down may push more than the topic takes. Beyond the limits `push` refuses: it
- * returns false, the row is counted in `dropped`, and the caller may slow its source down. Nothing else drops rows.
+ * A feed that cannot be slowed down may push more than the topic takes. Beyond the limits, and after the end, `push`
+ * refuses: it returns false, the row is counted in `dropped`, and the caller may slow its source down. Nothing else drops rows.
  */
 export class Collector {
   dropped = 0
@@ -48,7 +48,8 @@ export class Collector {
   /** `bytes`: what the row takes in memory, roughly. A single row is taken whatever its size. */
   push (row: Row, bytes = 0): boolean {
     const { pending, pendingBytes = PENDING_BYTES } = this.#limits
-    if (this.#rows.length >= pending || (this.#rows.length > 0 && this.#bytes + bytes > pendingBytes)) {
+    // After the end a fast feed would never let `batches` return.
+    if (this.#ended || this.#rows.length >= pending || (this.#rows.length > 0 && this.#bytes + bytes > pendingBytes)) {
       this.dropped++
       return false
     }

@@ -43,7 +43,8 @@ export async function openIngest ({ plugin, rename, producer, topic }: Ingest, b
     },
     async close () {
       await main.close()
-      for (const opened of producers.values()) await (await opened).close()
+      // One that could not be opened has nothing to close.
+      for (const opened of await Promise.allSettled(producers.values())) if (opened.status === 'fulfilled') await opened.value.close()
     }
   }
 }
@@ -63,17 +64,23 @@ export async function ingest ({ plugin, config, topic, rejects, onDurable }: Ing
     await producer.append(rejects.take())
   }
 
-  for await (const { batch, checkpoint } of plugin.read(config, context)) {
-    // Invariant 5, rejected rows first: the checkpoint in the append below then covers both.
-    await settleRejects()
-    const rows = batch.length === 0 ? [] : [writers.connect(batch)]
-    if (batch.topic.name === topic.name) {
-      await writers.main.append(rows, { checkpoint })
-    } else {
-      await (await writers.to(batch.topic)).append(rows)
-      if (checkpoint !== undefined) await writers.main.append([], { checkpoint })
+  try {
+    for await (const { batch, checkpoint } of plugin.read(config, context)) {
+      // Invariant 5, rejected rows first: the checkpoint in the append below then covers both.
+      await settleRejects()
+      const rows = batch.length === 0 ? [] : [writers.connect(batch)]
+      if (batch.topic.name === topic.name) {
+        await writers.main.append(rows, { checkpoint })
+      } else {
+        await (await writers.to(batch.topic)).append(rows)
+        if (checkpoint !== undefined) await writers.main.append([], { checkpoint })
+      }
+      onDurable?.(batch)
     }
-    onDurable?.(batch)
+  } catch (error) {
+    // Not every source sends them again. Where the topic is out of reach there is nothing to be done.
+    await settleRejects().catch(() => {})
+    throw error
   }
   await settleRejects()
 }

@@ -1,63 +1,91 @@
+import { getEventListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { Collector } from '../../runtime/collector.ts'
+import { range } from '../conform/broker.ts'
 import { fakeTopic } from '../conform/context.ts'
+import type { Batch } from '../../runtime/batch.ts'
 
-const limits = { rows: 3, ms: 5, pending: 6, pendingBytes: 100 }
+const topic = fakeTopic('rows', ['n'])
+const numbersOf = (batch: Batch): number[] => [...batch.rows()].map(row => row['n'] as number)
 
-async function drain (collector: Collector): Promise<number[][]> {
-  const batches: number[][] = []
-  collector.end()
-  for await (const batch of collector.batches(new AbortController().signal)) batches.push([...batch.rows()].map(row => row['n'] as number))
-  return batches
+function collect (limits: Partial<ConstructorParameters<typeof Collector>[1]> = {}): { collector: Collector, batches: AsyncGenerator<Batch, void, void>, stop: AbortController } {
+  const stop = new AbortController()
+  const collector = new Collector(topic, { rows: 10, ms: 20, pending: 100, ...limits })
+  return { collector, stop, batches: collector.batches(stop.signal) }
 }
 
-await t.test('rows come out in their order, in batches of at most the limit', async t => {
-  const collector = new Collector(fakeTopic(), limits)
-  for (const n of [1, 2, 3, 4]) collector.push({ n })
-  t.same(await drain(collector), [[1, 2, 3], [4]])
+async function next (batches: AsyncGenerator<Batch, void, void>): Promise<number[] | undefined> {
+  const { value, done } = await batches.next()
+  return done === true ? undefined : numbersOf(value)
+}
+
+await t.test('batches end at their rows, or when a row has waited long enough', async t => {
+  const { collector, batches } = collect()
+  for (const n of range(0, 25)) collector.push({ n })
+  t.strictSame([await next(batches), await next(batches), await next(batches)], [range(0, 10), range(10, 20), range(20, 25)])
+  setTimeout(() => collector.push({ n: 25 }), 5)
+  const began = performance.now()
+  t.strictSame(await next(batches), [25])
+  t.ok(performance.now() - began >= 20, 'it waits for others')
 })
 
-await t.test('a row beyond the limit of rows is refused and counted, and the others arrive', async t => {
-  const collector = new Collector(fakeTopic(), limits)
-  const taken = [1, 2, 3, 4, 5, 6, 7, 8].map(n => collector.push({ n }))
-  t.same(taken, [true, true, true, true, true, true, false, false])
+await t.test('a batch that is full does not wait', async t => {
+  const { collector, batches } = collect({ ms: 60_000 })
+  const first = next(batches)
+  await sleep(5)
+  for (const n of range(0, 10)) collector.push({ n })
+  t.strictSame(await first, range(0, 10))
+})
+
+await t.test('lane invariant 4: what is too much is refused and counted, and what was taken is delivered', async t => {
+  const { collector, batches } = collect({ pending: 15 })
+  t.strictSame(range(0, 20).map(n => collector.push({ n })).filter(taken => !taken).length, 5)
+  t.equal(collector.dropped, 5)
+  t.equal(collector.pending, 15)
+  collector.end()
+  t.strictSame([await next(batches), await next(batches), await next(batches)], [range(0, 10), range(10, 15), undefined])
+})
+
+await t.test('what waits is bounded by its size, too, but a single row is taken', async t => {
+  const { collector, batches } = collect({ pendingBytes: 100 })
+  t.ok(collector.push({ n: 0 }, 500))
+  t.notOk(collector.push({ n: 1 }, 1))
+  t.strictSame(await next(batches), [0])
+  t.ok(collector.push({ n: 2 }, 60))
+  t.ok(collector.push({ n: 3 }, 40))
+  t.notOk(collector.push({ n: 4 }, 1))
   t.equal(collector.dropped, 2)
-  t.same(await drain(collector), [[1, 2, 3], [4, 5, 6]])
 })
 
-await t.test('rows that are too large together are refused, a single one of any size is taken', async t => {
-  const collector = new Collector(fakeTopic(), limits)
-  t.ok(collector.push({ n: 1 }, 1000), 'alone')
-  t.notOk(collector.push({ n: 2 }, 1))
-  t.same(await drain(collector), [[1]])
-})
-
-await t.test('room comes back when a batch is taken', async t => {
-  const collector = new Collector(fakeTopic(), limits)
-  const batches = collector.batches(new AbortController().signal)
-  collector.push({ n: 1 }, 90)
-  t.notOk(collector.push({ n: 2 }, 20))
-  await batches.next()
-  t.ok(collector.push({ n: 3 }, 20))
-  await batches.return()
-})
-
-await t.test('a feed that broke gives what is left, then its error', async t => {
-  const collector = new Collector(fakeTopic(), limits)
-  collector.push({ n: 1 })
-  collector.fail(new Error('cut'))
-  const batches = collector.batches(new AbortController().signal)
-  t.equal((await batches.next()).value?.length, 1)
-  await t.rejects(batches.next(), { message: 'cut' })
-})
-
-await t.test('a stop ends it, rows that wait included', async t => {
-  const stop = new AbortController()
-  const collector = new Collector(fakeTopic(), { ...limits, ms: 60_000 })
-  const batches = collector.batches(stop.signal)
-  const first = batches.next()
-  collector.push({ n: 1 })
+await t.test('a stop gives what is left and then ends, however fast the feed still is', async t => {
+  const { collector, batches, stop } = collect()
+  const feed = setInterval(() => { for (let i = 0; i < 50; i++) collector.push({ n: i }) }, 1)
+  t.teardown(() => clearInterval(feed))
+  await next(batches)
   stop.abort()
-  t.equal((await first).value?.length, 1)
-  t.equal((await batches.next()).done, true)
+  let left = 0
+  for await (const batch of batches) left += batch.length
+  t.ok(left <= 100, `${left} rows were left`)
+  t.equal(getEventListeners(stop.signal, 'abort').length, 0, 'no listener stays')
+})
+
+await t.test('a feed that breaks gives what is left and then throws the first reason', async t => {
+  const { collector, batches } = collect()
+  collector.push({ n: 1 })
+  collector.fail(new Error('first'))
+  collector.fail(new Error('second'))
+  t.strictSame(await next(batches), [1])
+  await t.rejects(next(batches), { message: 'first' })
+})
+
+await t.test('one that was stopped before it began ends at once', async t => {
+  const collector = new Collector(topic)
+  t.equal(await next(collector.batches(AbortSignal.abort())), undefined)
+})
+
+await t.test('a mark gives a batch although no row waits', async t => {
+  const { collector, batches } = collect()
+  setTimeout(() => collector.mark(), 5)
+  t.strictSame(await next(batches), [])
 })

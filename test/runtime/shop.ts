@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Store } from '../../runtime/store.ts'
 import { Supervisor } from '../../runtime/supervisor.ts'
 import { makeProject } from '../system/project.ts'
+import { range } from '../conform/broker.ts'
 import { until } from '../conform/context.ts'
 import { memoryFolder } from './destination.ts'
 import type { Test } from 'tap'
@@ -102,4 +103,19 @@ export async function says (shop: Shop, id: string, pattern: RegExp, limitMs = 4
 export async function goesOn (shop: Shop, file: string, more = 1): Promise<void> {
   const before = shop.rows(file).length
   await until(() => shop.rows(file).length >= before + more, `${file} gets more rows`, 40_000)
+}
+
+/** Waits until they run. */
+export async function running (shop: Shop, ...ids: readonly string[]): Promise<void> {
+  for (const id of ids) await until(() => shop.status(id).state === 'running', `${id} runs`, 40_000)
+}
+
+/** Closes the shop; every row of the files is there once and in order, from 0 on. */
+export async function checkRows (t: Test, shop: Shop, ...files: readonly string[]): Promise<void> {
+  await shop.close()
+  for (const file of files) {
+    const rows = shop.rows(file)
+    t.strictSame(rows, range(0, rows.length), `${rows.length} rows of ${file}, none lost or doubled`)
+    t.ok(rows.length > 0)
+  }
 }

@@ -1,0 +1,189 @@
+import t from 'tap'
+import { openEmbedded } from '../../runtime/broker/embedded.ts'
+import { ingest, openIngest } from '../../runtime/ingest.ts'
+import { defineInput, fromRows } from '../../runtime/plugin.ts'
+import { Rejects } from '../../runtime/rejects.ts'
+import { field, NOT_PRESENT, rejectedTopic } from '../../runtime/schema.ts'
+import { assign, range, readAll } from '../conform/broker.ts'
+import { fakeContext, fakeTopic } from '../conform/context.ts'
+import { memoryFolder } from './destination.ts'
+import type { Broker } from '../../runtime/broker/broker.ts'
+import type { Ingest } from '../../runtime/ingest.ts'
+import type { Chunk, Context, Row, Topic } from '../../runtime/plugin.ts'
+
+const topic = fakeTopic('rows', [field('n', { kind: 'int64' }, { required: true }), field('symbol', { kind: 'string' }, { required: true, aliases: ['sym'] })])
+
+type Read = (context: Context) => AsyncGenerator<Chunk, void, void>
+
+/** One life of an input on a folder. */
+async function live (folder: string, read: Read, { rename = {}, names = {}, wrap = (broker: Broker) => broker, topics = [] as Topic[] } = {}): Promise<void> {
+  const real = openEmbedded({ folder })
+  const broker = wrap(real)
+  const rejects = new Rejects('rows', 'test', { now: () => 0 })
+  const settings: Ingest = {
+    plugin: defineInput({ description: 'A test', options: {}, names, read: (_, context) => read(context) }), config: {}, rename, producer: 'test', topic, rejects
+  }
+  try {
+    const writers = await openIngest(settings, broker)
+    const context = fakeContext({ topic, topics, checkpoint: writers.main.checkpoint })
+    try {
+      await ingest(settings, writers, { ...context, reject: (row, reason) => rejects.add({ row: row as Row, reason, step: 'input.test', partition: -1, offset: -1 }) })
+    } finally {
+      await writers.close()
+    }
+  } finally {
+    await real.close()
+  }
+}
+
+async function rowsIn (folder: string, of: Topic = topic): Promise<Row[]> {
+  const broker = openEmbedded({ folder })
+  const rows: Row[] = []
+  for (const assignment of await assign(await broker.consumer(of, 'test'), of.partitions)) rows.push(...(await readAll(assignment)).batches.flatMap(batch => [...batch.rows()]))
+  await broker.close()
+  return rows
+}
+
+/** Goes on behind its checkpoint; every tenth row is bad. */
+async function * counting ({ checkpoint, topic, reject }: Context): AsyncGenerator<Chunk, void, void> {
+  for (let next = (checkpoint ?? 0) as number; next < 60; next += 6) {
+    const numbers = range(next, next + 6)
+    for (const n of numbers) if (n % 10 === 9) reject({ n }, 'bad')
+    yield { batch: fromRows(topic, numbers.filter(n => n % 10 !== 9).map(n => ({ n, symbol: 'A' }))), checkpoint: next + 6 }
+  }
+}
+
+await t.test('invariants 1 and 5: after a failed append at any point no row is lost or doubled, and none is rejected without a trace', async t => {
+  const places = memoryFolder(t)
+  for (let step = 1, failed = true; failed; step++) {
+    const folder = `${places}/${step}`
+    failed = false
+    let appends = 0
+    const wrap = (broker: Broker): Broker => ({
+      ...broker,
+      producer: async (topic, name) => {
+        const producer = await broker.producer(topic, name)
+        return {
+          get checkpoint () { return producer.checkpoint },
+          append: async (batches, options) => {
+            // Odd steps fail before the append, even ones behind it: the answer is lost.
+            if (++appends === Math.ceil(step / 2) && step % 2 === 1) failed = true
+            if (failed) throw new Error('the disk is gone')
+            await producer.append(batches, options)
+            if (appends === step / 2) failed = true
+            if (failed) throw new Error('the disk is gone')
+          },
+          close: () => producer.close()
+        }
+      }
+    })
+    await live(folder, counting, { wrap }).catch((error: Error) => { if (error.message !== 'the disk is gone') throw error })
+    await live(folder, counting)
+    const rows = (await rowsIn(folder)).map(({ n }) => n)
+    const expected = range(0, 60).filter(n => n % 10 !== 9)
+    if (JSON.stringify(rows) !== JSON.stringify(expected)) t.strictSame(rows, expected, `step ${step}`)
+    const rejected = new Set((await rowsIn(folder, rejectedTopic('rows'))).map(({ row }) => (row as { n: number }).n))
+    if (rejected.size !== 6) t.fail(`step ${step}: ${rejected.size} of 6 bad rows were rejected`)
+    if (step > 60) t.fail('it never ends')
+  }
+  t.pass('every append failed once before and once behind')
+})
+
+await t.test('an input is resumed only when its rows are durable, and closed when they are not', async t => {
+  const folder = memoryFolder(t)
+  const seen: string[] = []
+  async function * read ({ topic }: Context): AsyncGenerator<Chunk, void, void> {
+    try {
+      yield { batch: fromRows(topic, [{ n: 1, symbol: 'A' }]), checkpoint: 1 }
+      seen.push(`durable: ${(await rowsIn(folder)).length}`)
+      yield { batch: fromRows(topic, [{ n: 2, symbol: 'A' }]), checkpoint: 2 }
+      seen.push('never')
+    } finally {
+      seen.push('closed')
+    }
+  }
+  let appends = 0
+  const wrap = (broker: Broker): Broker => ({
+    ...broker,
+    producer: async (topic, name) => {
+      const producer = await broker.producer(topic, name)
+      return {
+        checkpoint: undefined,
+        close: () => producer.close(),
+        append: async (batches, options) => {
+          if (++appends === 2) throw new Error('no')
+          await producer.append(batches, options)
+        }
+      }
+    }
+  })
+  await t.rejects(live(folder, read, { wrap }), { message: 'no' })
+  t.strictSame(seen, ['durable: 1', 'closed'])
+})
+
+await t.test('lane invariant 1: all fields are selected and renamed, what is missing is filled, what is unknown is kept', async t => {
+  const folder = memoryFolder(t)
+  await live(folder, async function * ({ topic }) {
+    yield { batch: fromRows(topic, [{ 31: 1.5, sym: 'A', venue: 'X' }, { 31: '1e5', venue: null }, { sym: 'B', deep: { a: [1] } }]) }
+  }, { names: { 31: 'symbol' }, rename: { 31: 'n' } })
+  t.strictSame(await rowsIn(folder), [
+    { n: 1.5, symbol: 'A', extra: { venue: 'X' } },
+    { n: '1e5', symbol: NOT_PRESENT, extra: null },
+    { n: NOT_PRESENT, symbol: 'B', extra: { deep: { a: [1] } } }
+  ])
+})
+
+await t.test('lane invariant 2: a batch that does not fit its topic is refused as a whole, and its checkpoint with it', async t => {
+  const folder = memoryFolder(t)
+  let attempts = 0
+  const read = async function * ({ topic, checkpoint }: Context): AsyncGenerator<Chunk, void, void> {
+    attempts++
+    t.equal(checkpoint, undefined)
+    const batch = fromRows(topic, [{ n: 1, symbol: 'A' }, { n: 2, symbol: 'B' }])
+    yield { batch: batch.with({ ...batch.columns, n: { kind: 'values', values: [1] } }), checkpoint: 2 }
+  }
+  for (let i = 0; i < 2; i++) await t.rejects(live(folder, read), { code: 'ROW_INVALID', message: /field n has 1 values for 2 rows/ })
+  t.equal(attempts, 2)
+  t.strictSame(await rowsIn(folder), [])
+})
+
+await t.test('an empty batch moves the checkpoint and carries rejects', async t => {
+  const folder = memoryFolder(t)
+  await live(folder, async function * ({ topic, reject }) {
+    reject({ n: 'x' }, 'bad')
+    yield { batch: fromRows(topic, []), checkpoint: { at: 5 } }
+  })
+  await live(folder, async function * ({ checkpoint }) { t.strictSame(checkpoint, { at: 5 }) })
+  t.strictSame(await rowsIn(folder), [])
+  t.match(await rowsIn(folder, rejectedTopic('rows')), [{ row: { n: 'x' }, reason: 'bad', step: 'input.test', partition: -1, offset: -1 }])
+})
+
+await t.test('rows rejected behind the last batch are not forgotten when the input ends', async t => {
+  const folder = memoryFolder(t)
+  await live(folder, async function * ({ topic, reject }) {
+    yield { batch: fromRows(topic, [{ n: 1, symbol: 'A' }]) }
+    reject({ n: 'x' }, 'bad')
+  })
+  t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 1)
+})
+
+await t.test('rows rejected before a failure are not forgotten either', async t => {
+  const folder = memoryFolder(t)
+  await t.rejects(live(folder, async function * ({ topic, reject }) {
+    yield { batch: fromRows(topic, [{ n: 1, symbol: 'A' }]) }
+    reject({ n: 'x' }, 'bad')
+    throw new Error('the connection is lost')
+  }), { message: 'the connection is lost' })
+  t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 1)
+})
+
+await t.test('an input may fill several topics; its checkpoint is kept with its own one', async t => {
+  const folder = memoryFolder(t)
+  const other = fakeTopic('other', ['n'])
+  await live(folder, async function * ({ topic, topicNamed }) {
+    yield { batch: fromRows(topicNamed('other'), [{ n: 7 }]), checkpoint: 'a' }
+    yield { batch: fromRows(topic, [{ n: 1, symbol: 'A' }]) }
+  }, { topics: [other] })
+  t.strictSame((await rowsIn(folder, other)).map(({ n }) => n), [7])
+  await live(folder, async function * ({ checkpoint }) { t.equal(checkpoint, 'a') })
+})

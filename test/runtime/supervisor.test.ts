@@ -1,0 +1,271 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { until } from '../conform/context.ts'
+import { checkRows, goesOn, numbered, openShop, running, schema, startShop } from './shop.ts'
+import type { AddressInfo } from 'node:net'
+
+const limits = { beginMsMax: 10_000, closeMsMax: 1000, stopMsMax: 8000 }
+
+/** A transform in two files. */
+const stamper = (stamp: string): string => `
+import { stamp } from './stamp.ts'
+export default {
+  kind: 'transform', description: 'Stamps the symbol', options: {},
+  open: () => ({ map: batch => batch.with({ ...batch.columns, symbol: { kind: 'values', values: new Array(batch.length).fill(stamp + '${stamp}') } }) })
+}
+`
+const failing = (when: string): string => `
+export default {
+  kind: 'output', description: 'Fails', guarantee: 'at least once', options: {},
+  async open () { ${when === 'open' ? "throw new Error('no such bucket')" : ''}${when === 'wait' ? 'await new Promise(() => {})' : ''}; return { async write () {}, async flush () {}, async close () {} } }
+}
+`
+
+const base = {
+  'schemas/one.yaml': schema,
+  'schemas/two.yaml': schema,
+  'pipelines/one.yaml': numbered('one'),
+  'pipelines/two.yaml': numbered('two')
+}
+
+await t.test('what is added, changed and removed is applied, and what is unchanged is not touched', async t => {
+  const shop = await openShop(t, base, limits)
+  const { project, supervisor } = shop
+  await running(shop, 'one', 'two')
+  t.match(await supervisor.reload(), { outcome: 'unchanged', changes: [] })
+  const { since } = shop.status('one')
+  await goesOn(shop, 'two.ndjson')
+
+  project.write('schemas/three.yaml', schema)
+  project.write('pipelines/three.yaml', numbered('three'))
+  project.write('pipelines/two.yaml', numbered('two', { rate: 500 }))
+  const plan = await supervisor.plan()
+  t.match(plan, { changes: [{ pipeline: 'three', change: 'added' }, { pipeline: 'two', change: 'changed' }], unchanged: ['one'] })
+  const receipt = await supervisor.reload({ planHash: plan.hash })
+  t.match(receipt, { outcome: 'applied', reason: '', problems: [], changes: [{ pipeline: 'three', change: 'added', inFlight: 'none' }, { pipeline: 'two', change: 'changed', inFlight: 'drained' }] })
+  t.ok(receipt.revision > 1)
+  await goesOn(shop, 'three.ndjson')
+  await goesOn(shop, 'two.ndjson')
+
+  rmSync(join(project.folder, 'pipelines/three.yaml'))
+  t.match(await supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'three', change: 'removed', inFlight: 'drained' }] })
+  t.throws(() => shop.status('three'), /no pipeline/)
+  t.match(shop.status('one'), { since, restarts: 0, state: 'running' }, 'the same thread all the time')
+  t.equal(shop.store.receipts(10).length, 3)
+  await checkRows(t, shop, 'one.ndjson', 'two.ndjson', 'three.ndjson')
+})
+
+await t.test('files that are wrong are rejected with the reason, and everything runs on', async t => {
+  const shop = await openShop(t, { ...base }, { ...limits, prepareMsMax: 6000 })
+  const { project, supervisor } = shop
+  await running(shop, 'one', 'two')
+  const { since, revision } = shop.status('one')
+  const good = numbered('one')
+  const cases: Readonly<Record<string, { readonly text: string, readonly says: RegExp }>> = {
+    'YAML that cannot be parsed': { text: 'input: [', says: /pipelines\/one\.yaml:1/ },
+    'an unknown option': { text: good.replace('rate: 300', 'rat: 300'), says: /one\.yaml:3:.*rat: unknown key; did you mean "rate"\?/ },
+    'an option of the wrong type': { text: good.replace('rate: 300', 'rate: fast'), says: /one\.yaml:3:.*must be a number, not a text/ },
+    'a schema that is not there': { text: good.replace('topic: one', 'topic: none'), says: /one\.yaml:4:.*there is no schema "none"/ },
+    'a plugin that is not there': { text: good.replace('file:', 'fil:'), says: /one\.yaml:6:.*there is no output "fil"; did you mean "file"\?/ },
+    'a plugin that throws when it is imported': { text: good.replace('file:', 'broken:'), says: /one\.yaml:6:.*cannot be imported: boom/ },
+    'a transform that throws when it opens': { text: good.replace('outputs:', 'transforms: [{ refuses: {} }]\noutputs:'), says: /^one: .*not today/ },
+    'a transform that never opens': { text: good.replace('outputs:', 'transforms: [{ refuses: { how: wait } }]\noutputs:'), says: /^one: it was not prepared within 6 s/ },
+    'a variable that is not set': { text: good.replace('rate: 300', 'rate: "$' + '{NO_SUCH_VARIABLE}"'), says: /one\.yaml:3:.*NO_SUCH_VARIABLE/ },
+    'an empty file': { text: '', says: /one\.yaml/ }
+  }
+  project.write('plugins/outputs/broken/index.ts', "throw new Error('boom')\n")
+  project.write('plugins/transforms/refuses/index.ts', "export default { kind: 'transform', description: 'Refuses', options: { how: { type: 'string', description: 'How', default: '' } }, open ({ how }) { if (how === 'wait') return new Promise(() => {}); throw new Error('not today') } }\n")
+  // A second pipeline that is fine does not make it any better: all or nothing.
+  project.write('pipelines/two.yaml', numbered('two', { rate: 400 }))
+  const two = shop.status('two').revision
+  for (const [name, { text, says }] of Object.entries(cases)) {
+    project.write('pipelines/one.yaml', text)
+    const receipt = await supervisor.reload()
+    t.equal(receipt.outcome, 'rejected', name)
+    t.match(receipt.reason, says, name)
+    t.match([shop.status('one'), shop.status('two')], [{ since, revision, state: 'running' }, { revision: two, state: 'running' }], 'they run on')
+  }
+  project.write('pipelines/one.yaml', good)
+  t.match(await supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'two' }] })
+  await checkRows(t, shop, 'one.ndjson', 'two.ndjson')
+})
+
+await t.test('an output that fails or hangs while it opens is rolled back, and no row is lost or doubled', async t => {
+  const shop = await openShop(t, { ...base, 'plugins/outputs/fails/index.ts': failing('open'), 'plugins/outputs/hangs/index.ts': failing('wait') }, { ...limits, beginMsMax: 3000, stopMsMax: 3000 })
+  const { project, supervisor } = shop
+  await running(shop, 'one', 'two')
+  const { since } = shop.status('two')
+  project.write('pipelines/one.yaml', numbered('one', { more: '  - fails: {}\n' }))
+  t.match(await supervisor.reload(), { outcome: 'rolled_back', reason: /^one: outputs\.fails: no such bucket/ })
+  await running(shop, 'one')
+  project.write('pipelines/one.yaml', numbered('one', { more: '  - hangs: {}\n' }))
+  t.match(await supervisor.reload(), { outcome: 'rolled_back', reason: /outputs\.hangs has not begun/ })
+  await running(shop, 'one')
+  await goesOn(shop, 'one.ndjson', 100)
+  t.match(shop.status('two'), { since, restarts: 0 }, 'another pipeline is not touched')
+  await checkRows(t, shop, 'one.ndjson', 'two.ndjson')
+})
+
+await t.test('changed code of a plugin, also in a file that it imports, is picked up', async t => {
+  const shop = await openShop(t, {
+    ...base,
+    'plugins/transforms/stamper/index.ts': stamper('a'),
+    'plugins/transforms/stamper/stamp.ts': "export const stamp: string = '1'\n",
+    'pipelines/one.yaml': numbered('one').replace('outputs:', 'transforms: [stamper]\noutputs:')
+  }, limits)
+  const { project, supervisor } = shop
+  const stamps = async (wanted: string): Promise<void> => {
+    await until(() => (JSON.parse(readFileSync(join(project.data, 'one.ndjson'), 'utf8').trimEnd().split('\n').at(-1) as string) as { symbol: string }).symbol === wanted, `rows are stamped ${wanted}`)
+  }
+  await goesOn(shop, 'one.ndjson')
+  await stamps('1a')
+  project.write('plugins/transforms/stamper/stamp.ts', "export const stamp: string = '2'\n")
+  t.match(await supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'changed' }] })
+  await stamps('2a')
+  project.write('plugins/transforms/stamper/index.ts', stamper('b'))
+  t.match(await supervisor.reload(), { outcome: 'applied' })
+  await stamps('2b')
+  await checkRows(t, shop, 'one.ndjson')
+})
+
+await t.test('a changed schema reaches its pipelines', async t => {
+  const shop = await openShop(t, base, limits)
+  await running(shop, 'one')
+  shop.project.write('schemas/one.yaml', `${schema}  price: { type: float64, description: Price }\n`)
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'changed' }] })
+  t.equal(shop.supervisor.schemas.get('one')?.fields.length, 3)
+  shop.project.write('schemas/one.yaml', 'fields: { n: { type: nonsense, description: x } }')
+  t.match(await shop.supervisor.reload(), { outcome: 'rejected', reason: /schemas\/one\.yaml:1:16 fields\.n\.type: unknown type/ })
+  await goesOn(shop, 'one.ndjson')
+  await checkRows(t, shop, 'one.ndjson')
+})
+
+await t.test('one change at a time: a second one gets RELOAD_BUSY, and a stale plan is refused', async t => {
+  const shop = await openShop(t, base, limits)
+  const { project, supervisor } = shop
+  project.write('pipelines/two.yaml', numbered('two', { rate: 301 }))
+  const { hash } = await supervisor.plan()
+  project.write('pipelines/two.yaml', numbered('two', { rate: 302 }))
+  await t.rejects(supervisor.reload({ planHash: hash }), { code: 'STALE_PLAN' })
+  const first = supervisor.reload()
+  await t.rejects(supervisor.reload(), { code: 'RELOAD_BUSY' })
+  await t.rejects(supervisor.pause('one'), { code: 'RELOAD_BUSY' })
+  t.match(await first, { outcome: 'applied' })
+  t.match(await supervisor.reload(), { outcome: 'unchanged' })
+  await t.rejects(supervisor.pause('nobody'), { code: 'NOT_FOUND' })
+})
+
+await t.test('a pipeline that is paused stays so over a restart, and goes on where it was', async t => {
+  const shop = await openShop(t, base, limits)
+  await goesOn(shop, 'one.ndjson')
+  await shop.supervisor.pause('one')
+  const before = shop.rows('one.ndjson').length
+  t.match(shop.status('one'), { state: 'paused', healthy: true })
+  t.match(await shop.supervisor.reload(), { outcome: 'unchanged' }, 'a reload does not wake it')
+  await shop.close()
+
+  const again = await startShop(shop.project, limits, t)
+  await goesOn(again, 'two.ndjson')
+  t.match(again.status('one'), { state: 'paused' })
+  t.equal(again.rows('one.ndjson').length, before)
+  await again.supervisor.resume('one')
+  await goesOn(again, 'one.ndjson')
+  await again.supervisor.restart('one')
+  await goesOn(again, 'one.ndjson')
+  await checkRows(t, again, 'one.ndjson', 'two.ndjson')
+})
+
+await t.test('a pipeline that is disabled in its file does not run until it is enabled', async t => {
+  const shop = await openShop(t, { ...base, 'pipelines/one.yaml': `enabled: false\n${numbered('one')}` }, limits)
+  t.match(shop.status('one'), { state: 'disabled', healthy: true })
+  await t.rejects(shop.supervisor.resume('one'), { code: 'PIPELINE_DISABLED' })
+  await t.rejects(shop.supervisor.restart('one'), { code: 'PIPELINE_DISABLED' })
+  shop.project.write('pipelines/one.yaml', numbered('one'))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ change: 'added' }] })
+  await goesOn(shop, 'one.ndjson')
+  shop.project.write('pipelines/one.yaml', `enabled: false\n${numbered('one')}`)
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ change: 'removed' }] })
+  t.match(shop.status('one'), { state: 'disabled' })
+  await checkRows(t, shop, 'one.ndjson')
+})
+
+await t.test('a port is handed over, also to a pipeline of another name', async t => {
+  const port = await freePort()
+  const listener = `
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+export default {
+  kind: 'input', description: 'Holds a port', options: { port: { type: 'integer', description: 'Port' }, note: { type: 'string', description: 'Anything', default: '' } },
+  async * read ({ port }, { signal }) {
+    const server = createServer().listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    try { await once(signal, 'abort').catch(() => {}) } finally { server.close() }
+  }
+}
+`
+  const text = (note: string): string => `input: { listener: { port: ${port}, note: "${note}" } }\ntopic: one\n`
+  const shop = await openShop(t, { 'plugins/inputs/listener/index.ts': listener, 'schemas/one.yaml': schema, 'pipelines/one.yaml': text('a') }, limits)
+  await running(shop, 'one')
+  shop.project.write('pipelines/one.yaml', text('b'))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied' }, 'to its next revision')
+  renameSync(join(shop.project.folder, 'pipelines/one.yaml'), join(shop.project.folder, 'pipelines/another.yaml'))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'removed' }, { pipeline: 'another', change: 'added' }] }, 'to another pipeline')
+  t.match(shop.status('another'), { state: 'running', healthy: true })
+})
+
+async function freePort (): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+await t.test('a folder of files that is replaced behind a symbolic link is picked up', async t => {
+  const shop = await openShop(t, { ...base }, limits)
+  const { folder } = shop.project
+  const version = (name: string, rate: number): void => {
+    mkdirSync(join(folder, name))
+    writeFileSync(join(folder, name, 'one.yaml'), numbered('one', { rate }))
+    writeFileSync(join(folder, name, 'two.yaml'), numbered('two'))
+    symlinkSync(name, join(folder, 'next'))
+    renameSync(join(folder, 'next'), join(folder, 'current'))
+  }
+  version('v1', 300)
+  rmSync(join(folder, 'pipelines'), { recursive: true })
+  symlinkSync('current', join(folder, 'pipelines'))
+  t.match(await shop.supervisor.reload(), { outcome: 'unchanged' })
+  version('v2', 350)
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'changed' }] })
+  await checkRows(t, shop, 'one.ndjson', 'two.ndjson')
+})
+
+await t.test('a stop takes no longer than its limit, whatever the plugins do, and names who hangs', async t => {
+  const sink = (how: string): string => `
+export default {
+  kind: 'output', description: 'Hangs', guarantee: 'at least once', options: {},
+  async open () { return { async write () { ${how} }, async flush () {}, async close () {} } }
+}
+`
+  const shop = await openShop(t, {
+    ...base,
+    'schemas/three.yaml': schema,
+    'schemas/four.yaml': schema,
+    'plugins/outputs/stuck/index.ts': sink('await new Promise(() => {})'),
+    'plugins/inputs/deaf/index.ts': "export default { kind: 'input', description: 'Hears no signal', options: {}, async * read () { await new Promise(resolve => setTimeout(resolve, 1e9)) } }\n",
+    'pipelines/three.yaml': 'input: { generate: { rate: 50, fields: { n: { counter: 0 } } } }\ntopic: three\noutputs: [{ stuck: {}, flush: { ms: 5 } }]\n',
+    'pipelines/four.yaml': 'input: deaf\ntopic: four\noutputs: [{ file: { path: four.ndjson } }]\n'
+  }, { ...limits, stopMsMax: 2000 })
+  await running(shop, 'one', 'two', 'three', 'four')
+  await goesOn(shop, 'one.ndjson')
+  await sleep(300)
+  const began = performance.now()
+  const endings = await shop.supervisor.close()
+  const ms = performance.now() - began
+  t.ok(ms < 8000, `${Math.round(ms)} ms`)
+  t.strictSame(endings.map(({ how, plugin }) => `${how} ${plugin}`).sort(), ['stopped undefined', 'stopped undefined', 'stuck input.deaf', 'stuck outputs.stuck'])
+  await checkRows(t, shop, 'one.ndjson', 'two.ndjson')
+})
