@@ -2,7 +2,7 @@ import neostandard from 'neostandard'
 import tseslint from 'typescript-eslint'
 
 export default [
-  { ignores: ['data/**', 'node_modules/**', '.tap/**'] },
+  { ignores: ['data/**', '.ci/venv/**', 'node_modules/**', '.tap/**'] },
   ...neostandard({ ts: true }),
   {
     files: ['**/*.ts'],

@@ -78,7 +78,12 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   }, async (request, reply) => {
     const { params: { id }, body } = request
     if (typeof body !== 'string') checkDefinition(body)
-    const change = (before: string | undefined): string => restoreSecrets(fileOf(id), before, typeof body === 'string' ? body : mergeYaml(before, body))
+    const change = (before: string | undefined): string => {
+      const text = restoreSecrets(fileOf(id), before, typeof body === 'string' ? body : mergeYaml(before, body))
+      // What is no YAML is refused before it is written.
+      readYaml(fileOf(id), text)
+      return text
+    }
     return answerReceipt(platform, reply, await changeFile(supervisor, { root, id, change }))
   })
 

@@ -106,10 +106,10 @@ await t.test('the guard of the endpoint', async t => {
   await t.test('a page of another site changes nothing', async t => {
     const host = 'localhost:80'
     for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { origin: 'http://localhost:81' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { origin: 'http://evil.example', 'x-forwarded-host': 'evil.example' }]) {
-      isProblem(await ask('POST', '/v1/plan', { headers: { host, ...headers } as Record<string, string> }), 403, 'REQUEST_REFUSED')
+      isProblem(await ask('POST', '/v1/pipelines/nope/pause', { headers: { host, ...headers } as Record<string, string> }), 403, 'REQUEST_REFUSED')
     }
     for (const headers of [{}, { origin: 'http://localhost:8080', host: 'localhost:8080', 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }]) {
-      t.equal((await ask('POST', '/v1/plan', { headers: headers as Record<string, string> })).statusCode, 200)
+      t.equal((await ask('POST', '/v1/pipelines/nope/pause', { headers: headers as Record<string, string> })).statusCode, 404, 'it gets in')
     }
   })
 
