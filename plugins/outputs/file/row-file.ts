@@ -1,7 +1,7 @@
 // A file of rows and, beside it, the record of what is durable in it:
 //
 //   out.ndjson             whole lines, and after a crash the torn end of a flush that did not finish
-//   out.ndjson.landed      { "writer": "…", "bytes": 5678, "landed": { "from": 0, "to": 1234 } }
+//   out.ndjson.landed      { "writer": "…", "topic": "…", "bytes": 5678, "landed": { "from": 0, "to": 1234 } }
 //
 // A flush syncs the lines first and replaces the record afterwards, in one rename. So the lines of a flush count all or
 // not at all: opening cuts the file to the recorded bytes, and `landed` says whether a range got so far.
@@ -26,6 +26,8 @@ export interface Settings {
 interface Landed {
   /** Pipeline and step. Two writers would cut off each other's rows. */
   readonly writer: string
+  /** The one that the offsets belong to: those of another topic say nothing about this one. */
+  readonly topic: string
   readonly bytes: number
   readonly landed?: OffsetSet
 }
@@ -46,7 +48,7 @@ export class RowFile {
     this.#path = path
     this.#settings = settings
     this.#context = context
-    this.#record = { writer: `${context.pipeline} ${context.step}`, bytes: 0 }
+    this.#record = { writer: `${context.pipeline} ${context.step}`, topic: context.topic.name, bytes: 0 }
   }
 
   write (batch: Batch): Promise<void> {
@@ -112,7 +114,11 @@ export class RowFile {
     } else {
       if (found.writer !== this.#record.writer) throw this.#taken(found.writer)
       if (size < found.bytes) this.#context.log.warn({ path: this.#path, bytes: size, bytesRecorded: found.bytes }, 'The file is shorter than it was, going on at its end')
-      this.#record = { ...found, bytes: Math.min(size, found.bytes) }
+      const sameTopic = found.topic === this.#record.topic
+      const record = { ...sameTopic ? found : this.#record, bytes: Math.min(size, found.bytes) }
+      // Saved before the file grows again: the old length would take the torn end of a flush for whole lines.
+      if (!sameTopic || size < found.bytes) await this.#save(record)
+      this.#record = record
     }
     await this.#cut()
     return file

@@ -29,6 +29,12 @@ export default defineOutput({
   }
 })
 
+/** A producer's checkpoint. */
+interface Sent extends OffsetSet {
+  /** The one that the offsets belong to: those of another topic say nothing about this one. */
+  readonly topic: string
+}
+
 /**
  * The rows of a flush and the record of their offsets go to the topic in one append, as a producer's checkpoint: both
  * are there or neither. Each partition has a producer of its own, because partitions move between machines one by one.
@@ -59,7 +65,7 @@ function openSink (target: Topic, context: Context, openProducer: (partition: nu
     async flush (range) {
       if (batches.length === 0) return
       const producer = await open(range.partition)
-      await producer.append(batches.map(toTarget), { checkpoint: { ...offsetSet(range, batches) } })
+      await producer.append(batches.map(toTarget), { checkpoint: { topic: context.topic.name, ...offsetSet(range, batches) } })
       context.metrics.count('rows_sent', batches.reduce((rows, batch) => rows + batch.length, 0))
       batches = []
     },
@@ -67,7 +73,8 @@ function openSink (target: Topic, context: Context, openProducer: (partition: nu
       // A new producer of the same name shuts out the old one, so that nothing can land behind this answer.
       await close()
       const { checkpoint } = await open(range.partition)
-      return offsetsOf(checkpoint as unknown as OffsetSet | undefined, range)
+      const sent = checkpoint as unknown as Sent | undefined
+      return offsetsOf(sent?.topic === context.topic.name ? sent : undefined, range)
     },
     close
   }

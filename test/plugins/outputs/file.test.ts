@@ -122,6 +122,34 @@ await t.test('a large file is put away under the offset of its end', async t => 
   t.match(readFileSync(join(folder, end(200)), 'utf8'), /^symbol,price,extra\nsymbol 0,0,\n/)
 })
 
+await t.test('a file that was put away is begun again for good: a crash before the next flush tears no line', async t => {
+  const folder = t.testdir()
+  const path = join(folder, 'out.ndjson')
+  await put(folder, { path: 'out.ndjson' }, [{ symbol: 'A' }])
+  renameSync(path, join(folder, 'yesterday.ndjson'))
+  const sink = await open(folder, { path: 'out.ndjson' })
+  t.strictSame([...await sink.landed?.({ partition: 0, from: 0, to: 1 }) ?? []], [0])
+  await sink.write(at([{ symbol: 'B' }, { symbol: 'C' }], 1))
+  // As a killed process leaves it: the sink is closed only after what it left has been taken up.
+  await put(folder, { path: 'out.ndjson' }, [{ symbol: 'B' }, { symbol: 'C' }], 1)
+  t.equal(readFileSync(path, 'utf8'), '{"symbol":"B"}\n{"symbol":"C"}\n')
+  await sink.close()
+})
+
+await t.test('what has landed of another topic says nothing about this one', async t => {
+  const folder = t.testdir()
+  const range = { partition: 0, from: 0, to: 1 }
+  await put(folder, { path: 'out.ndjson' }, [{ symbol: 'A' }])
+  appendFileSync(join(folder, 'out.ndjson'), '{"symbol":"to')
+  const sink = await open(folder, { path: 'out.ndjson' }, { topic: { ...topic, name: 'bars' } })
+  t.strictSame([...await sink.landed?.(range) ?? []], [])
+  await sink.write(at([{ symbol: 'B' }], 0))
+  await sink.flush(range)
+  t.strictSame([...await sink.landed?.(range) ?? []], [0])
+  await sink.close()
+  t.equal(readFileSync(join(folder, 'out.ndjson'), 'utf8'), '{"symbol":"A"}\n{"symbol":"B"}\n')
+})
+
 await t.test('each partition of a topic has a file of its own', async t => {
   const folder = t.testdir()
   const context = fakeContext({ topic: { ...topic, partitions: 2 }, dataFolder: folder })

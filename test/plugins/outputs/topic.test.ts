@@ -41,6 +41,24 @@ await t.test('rows have the names of the topic they go to', async t => {
   t.strictSame(await held(dataFolder), [{ number: '5', venue: NOT_PRESENT, extra: { text: 'row 5: "ü", 株\n' } }].map(row => ({ ...row })))
 })
 
+await t.test('what has landed of another topic says nothing about this one', async t => {
+  const dataFolder = t.testdir()
+  const opened = await services(dataFolder)
+  const range = { partition: 0, from: 5, to: 6 }
+  const landed: number[][] = []
+  for (const source of [topic, { ...topic, name: 'others' }]) {
+    const sink = await output.open({ topic: 'target' }, fakeContext({ topic: source, topics: [target], dataFolder, services: opened.services }))
+    landed.push([...await sink.landed?.(range) ?? []])
+    await sink.write(batchOf(5, 6))
+    await sink.flush(range)
+    landed.push([...await sink.landed?.(range) ?? []])
+    await sink.close()
+  }
+  await opened.close()
+  t.strictSame(landed, [[], [5], [], [5]])
+  t.equal((await held(dataFolder)).length, 2)
+})
+
 await t.test('what was extra before stays so, beside what is extra now', async t => {
   const map = fit(target)
   const extras = (rows: readonly Row[]): unknown[] => Array.from(map(fromRows(topic, rows)).rows(), row => row['extra'] === undefined || row['extra'] === null ? null : { ...row['extra'] })
