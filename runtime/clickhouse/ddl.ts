@@ -98,9 +98,9 @@ function commentOf ({ description, unit }: Field): string {
   return description === '' ? `in ${unit}` : `${description} (${unit})`
 }
 
-/** What the table is partitioned by: the day in UTC, because the columns are in UTC. */
+/** What the table is partitioned by: the day in UTC, because the columns are in UTC. `toDate` would turn over outside of 1970 to 2149. */
 export function partitionKey (topic: Topic): string {
-  return `toDate(${quoteName(topic.eventTime === '' ? '_ingest_time' : topic.eventTime)})`
+  return `toDate32(${quoteName(topic.eventTime === '' ? '_ingest_time' : topic.eventTime)})`
 }
 
 /** What the table is sorted by. */

@@ -31,7 +31,7 @@ function stateOf (topic: Topic, change: Partial<TableState> = {}): TableState {
   return {
     engine: 'MergeTree',
     comment: topic.description,
-    partitionKey: 'toDate(event_time)',
+    partitionKey: 'toDate32(event_time)',
     sortingKey: 'symbol, event_time, _partition, _offset',
     columns: [
       ...topic.fields.map(own => ({ name: own.name, type: columnType(own), comment: [own.description, own.unit === '' ? '' : own.description === '' ? `in ${own.unit}` : `(${own.unit})`].filter(part => part !== '').join(' ') })),
@@ -66,7 +66,7 @@ await t.test('a schema gives exactly this table', async t => {
     INDEX \`_position\` (_partition, _offset) TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
-PARTITION BY toDate(\`event_time\`)
+PARTITION BY toDate32(\`event_time\`)
 ORDER BY (\`symbol\`, \`event_time\`, \`_partition\`, \`_offset\`)
 SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Quotes of instruments'`)
@@ -74,7 +74,7 @@ COMMENT 'Quotes of instruments'`)
 
 await t.test('a topic without an event time is partitioned and sorted by the ingest time', async t => {
   const sql = createTable(topicWith(fields, { eventTime: '', key: [] }), table)
-  t.match(sql, 'PARTITION BY toDate(`_ingest_time`)')
+  t.match(sql, 'PARTITION BY toDate32(`_ingest_time`)')
   t.match(sql, 'ORDER BY (`_ingest_time`, `_partition`, `_offset`)')
 })
 
@@ -158,7 +158,7 @@ await t.test('a breaking change is refused and names both sides', async t => {
   refused(topicWith(fields.map(own => own.name === 'last' ? { ...own, type: { kind: 'string' } } : own)), stateOf(topic), /column last is Nullable\(Float64\), the schema says Nullable\(String\)/)
   refused(topicWith(fields.map(own => own.name === 'symbol' ? { ...own, lowCardinality: false } : own)), stateOf(topic), /column symbol is LowCardinality\(String\), the schema says String/)
   refused(topicWith(fields, { key: [] }), stateOf(topic), /sorted by symbol,event_time,_partition,_offset, the schema says event_time,_partition,_offset/)
-  refused(topicWith(fields, { eventTime: 'day' }), stateOf(topic), /partitioned by toDate\(event_time\), the schema says toDate\(day\)/)
+  refused(topicWith(fields, { eventTime: 'day' }), stateOf(topic), /partitioned by toDate32\(event_time\), the schema says toDate32\(day\)/)
   refused(topic, stateOf(topic, { engine: 'View', partitionKey: '', sortingKey: '' }), /it is a View.*by nothing/)
 })
 

@@ -87,6 +87,20 @@ await t.test('every type comes back exactly, at its edges and as null', async t 
   t.strictSame(found[0]?.['_ingest_time'], '1970-01-01 00:00:00.000')
 })
 
+await t.test('a query by time finds every row, however far from today, and each day is a partition', async t => {
+  const days = ['1900-01-01', '1965-01-02', '1969-12-31', '2024-01-02', '2149-06-07', '2200-01-02', '2299-12-31']
+  const topic: Topic = { ...fakeTopic('ages', [field('at', { kind: 'timestamp', unit: 'ms' }, { mandatory: true })]), eventTime: 'at' }
+  await store(topic, await mapped(topic, days.map(day => ({ at: `${day}T12:00:00Z` }))))
+  for (const day of days) {
+    const where = [`at >= '${day} 00:00:00' AND at <= '${day} 23:59:59'`, `toDate32(at) = '${day}'`]
+    for (const condition of where) t.strictSame(await client.rows(`SELECT toString(toDate32(at)) AS day FROM streaming.ages WHERE ${condition}`), [{ day }], condition)
+  }
+  t.strictSame(await client.rows('SELECT count() AS rows FROM streaming.ages WHERE at < \'1970-01-01\''), [{ rows: '3' }])
+  const parts = await client.rows<{ partition: string }>('SELECT DISTINCT partition FROM system.parts WHERE database = \'streaming\' AND table = \'ages\' AND active ORDER BY partition')
+  t.strictSame(parts.map(({ partition }) => partition), days)
+  await t.resolves(store(topic, await mapped(topic, [])), 'the table fits its schema at the next start')
+})
+
 await t.test('doubles keep every bit: both zeros, subnormals, infinities, not a number', async t => {
   const values = [0, -0, 5e-324, -2.2250738585072009e-308, Infinity, -Infinity, NaN, Math.PI]
   const topic = fakeTopic('doubles', [field('x', { kind: 'float64' })])
