@@ -5,10 +5,10 @@ import { resolve } from 'node:path'
 import { STATEMENT_SECONDS, connectClickHouse } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
-import { applyModels, readModels } from '../../../runtime/clickhouse/models.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { defineOutput } from '../../../runtime/plugin.ts'
 import type { Context } from '../../../runtime/plugin.ts'
+import { keepModels } from './models.ts'
 import { TableSink } from './sink.ts'
 
 export default defineOutput({
@@ -34,7 +34,7 @@ export default defineOutput({
       const target = { database, table: table ?? schema.name }
       const statements = await ensureTable(client, schema, target)
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
-      const views = await applyModels(client, await readModels(resolve(context.root, models)), { database, tables: { [schema.name]: target.table }, of: target.table })
+      const views = await keepModels(client, resolve(context.root, models), { database, tables: { [schema.name]: target.table }, of: target.table }, context)
       context.log.debug({ database, views }, 'Models applied')
       return new TableSink(client, { schema, table: target, seconds }, context)
     } catch (error) {
