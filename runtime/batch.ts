@@ -105,22 +105,38 @@ export class Batch {
   }
 }
 
-/** Column of the values that `rows` have under `name`; an absent one is null. */
-export function columnOf (rows: readonly Row[], name: string): ValuesColumn {
-  const values = new Array<unknown>(rows.length)
-  // Every object has a `constructor`: of such names only a row's own field counts.
-  const inherited = name in Object.prototype
-  for (let i = 0; i < rows.length; i++) values[i] = inherited && !Object.hasOwn(rows[i] as Row, name) ? null : (rows[i] as Row)[name] ?? null
-  return { kind: 'values', values }
+/**
+ * Whether a batch of so many names and rows has to end. A batch has a cell for each name in each row: rows that each
+ * bring names of their own, such as a map by id, would make millions of empty ones out of a few kilobytes.
+ */
+export function isTooWide (names: number, rows: number): boolean {
+  return names > 1000 && names * rows > 2_000_000
+}
+
+/** How many of the rows from `from` up to `to` make one batch: one at least, where there is one. */
+export function rowsThatFit (rows: readonly Row[], from: number, to: number): number {
+  const names = new Set<string>()
+  for (let i = from; i < to; i++) {
+    for (const name in rows[i] as Row) names.add(name)
+    if (isTooWide(names.size, i - from + 1)) return Math.max(1, i - from)
+  }
+  return to - from
 }
 
 /** A batch of row objects; its columns are the names that occur. */
 export function fromRows (topic: Topic, rows: readonly Row[], bytes?: number): Batch {
-  const names = new Set<string>()
-  for (const row of rows) for (const name in row) names.add(name)
+  const byName = new Map<string, unknown[]>()
+  for (const [i, row] of rows.entries()) {
+    // By the fields that a row has: to ask each row for each name takes long where the rows have different ones.
+    for (const name in row) {
+      let values = byName.get(name)
+      if (values === undefined) byName.set(name, values = new Array<unknown>(rows.length).fill(null))
+      values[i] = row[name] ?? null
+    }
+  }
   // Without a prototype, so that a source may name a field `__proto__` without harm.
   const columns: Record<string, Column> = Object.create(null)
-  for (const name of names) columns[name] = columnOf(rows, name)
+  for (const [name, values] of byName) columns[name] = { kind: 'values', values }
   return new Batch(topic, rows.length, columns, bytes === undefined ? {} : { bytes })
 }
 

@@ -1,4 +1,4 @@
-import { fromRows } from './batch.ts'
+import { fromRows, rowsThatFit } from './batch.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Topic } from './schema.ts'
 
@@ -101,10 +101,10 @@ export class Collector {
   }
 
   #take (): Batch {
-    let rows = 0
-    let bytes = 0
-    while (rows < this.#rows.length && rows < this.#limits.rows && (rows === 0 || bytes < BATCH_BYTES)) bytes += this.#sizes[rows++] as number
-    this.#sizes.splice(0, rows)
+    let full = 0
+    for (let bytes = 0; full < this.#rows.length && full < this.#limits.rows && (full === 0 || bytes < BATCH_BYTES); full++) bytes += this.#sizes[full] as number
+    const rows = rowsThatFit(this.#rows, 0, full)
+    const bytes = this.#sizes.splice(0, rows).reduce((sum, size) => sum + size, 0)
     this.#bytes -= bytes
     return fromRows(this.#topic, this.#rows.splice(0, rows), bytes === 0 ? undefined : bytes)
   }

@@ -1,10 +1,11 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { cell } from '../../runtime/batch.ts'
 import { Collector } from '../../runtime/collector.ts'
 import { range } from '../conform/broker.ts'
 import { fakeTopic } from '../conform/context.ts'
-import type { Batch } from '../../runtime/batch.ts'
+import type { Batch, Column } from '../../runtime/batch.ts'
 
 const topic = fakeTopic('rows', ['n'])
 const numbersOf = (batch: Batch): number[] => [...batch.rows()].map(row => row['n'] as number)
@@ -82,6 +83,18 @@ await t.test('a feed that breaks gives what is left and then throws the first re
 await t.test('one that was stopped before it began ends at once', async t => {
   const collector = new Collector(topic)
   t.equal(await next(collector.batches(AbortSignal.abort())), undefined)
+})
+
+await t.test('rows that each bring names of their own end their batch early', async t => {
+  const { collector, batches } = collect({ rows: 1000, pending: 1000 })
+  for (const n of range(0, 600)) collector.push(Object.fromEntries([['n', n], ...range(0, 10).map(j => [`id_${n}_${j}`, j])]))
+  collector.end()
+  const rows: number[] = []
+  for await (const batch of batches) {
+    t.ok(Object.keys(batch.columns).length * batch.length <= 2_000_000, 'the cells are few')
+    rows.push(...range(0, batch.length).map(i => cell(batch.columns['n'] as Column, i) as number))
+  }
+  t.strictSame(rows, range(0, 600))
 })
 
 await t.test('a mark gives a batch although no row waits', async t => {

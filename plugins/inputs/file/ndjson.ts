@@ -11,7 +11,7 @@ export const ndjson: Format = {
     const cursor = { from: 0, at: 0, lines: 0, rowsMax, lineBytesMax }
     // One look at the whole text decides for all its lines: long numbers and escapes are rare.
     const parse = needsCare(text) ? parseJson : JSON.parse
-    while (cursor.at < text.length && cursor.lines < rowsMax) {
+    while (cursor.at < text.length && cursor.lines < rowsMax && !table.full) {
       try {
         fill(table, text, parse, cursor)
       } catch (error) {
@@ -26,7 +26,7 @@ interface Cursor { from: number, at: number, lines: number, readonly rowsMax: nu
 
 /** Line by line: faster than parsing many lines as one array. Throws at a bad line with the cursor behind it. */
 function fill (table: Table, text: string, parse: (line: string) => unknown, cursor: Cursor): void {
-  while (cursor.at < text.length && cursor.lines < cursor.rowsMax) {
+  while (cursor.at < text.length && cursor.lines < cursor.rowsMax && !table.full) {
     const from = cursor.at
     const lineEnd = text.indexOf('\n', from)
     const to = lineEnd === -1 ? text.length : lineEnd

@@ -1,14 +1,24 @@
 import { RowBatch } from '../../../runtime/plugin.ts'
+import { isTooWide } from '../../../runtime/batch.ts'
 import { checkJson } from '../../../runtime/json.ts'
 import type { Batch, Topic } from '../../../runtime/plugin.ts'
 import type { Column } from '../../../runtime/batch.ts'
 
-/** Columns that grow by row objects. Rows of one shape, which is the rule, find their columns by position. */
+/**
+ * Columns that grow by row objects. Rows of one shape, which is the rule, find their columns by position. A column ends
+ * at the newest row that has its field, and gets the nulls that it lacks when it is next needed: to fill all columns
+ * for each row would take for ever where the rows have different fields.
+ */
 export class Table {
   length = 0
   readonly #names: string[] = []
   readonly #columns: unknown[][] = []
   readonly #byName = new Map<string, unknown[]>()
+
+  /** No row should be added any more: the next batch goes on. */
+  get full (): boolean {
+    return isTooWide(this.#names.length, this.length)
+  }
 
   /** Throws for a value that must not go on; the table is then as it was. */
   add (row: Readonly<Record<string, unknown>>): void {
@@ -19,25 +29,29 @@ export class Table {
     for (const name in row) {
       const value = row[name]
       const column = names[fields] === name ? columns[fields] as unknown[] : this.#column(name)
+      if (column.length < at) fillUp(column, at)
       column[at] = value
       fields++
       // Numbers and objects only: both are rare enough, or cheap enough, to be looked at in every row.
       if (typeof value === 'object' ? value !== null : value === Infinity || value === -Infinity) this.#check(value)
     }
-    if (fields < columns.length) this.#fillUp()
     this.length++
   }
 
   batch (topic: Topic, bytes: number): Batch {
     const columns: Record<string, Column> = Object.create(null)
-    for (const [i, name] of this.#names.entries()) columns[name] = { kind: 'values', values: this.#columns[i] as unknown[] }
+    for (const [i, name] of this.#names.entries()) {
+      const values = this.#columns[i] as unknown[]
+      fillUp(values, this.length)
+      columns[name] = { kind: 'values', values }
+    }
     return new RowBatch(topic, this.length, columns, { bytes })
   }
 
   #column (name: string): unknown[] {
     let column = this.#byName.get(name)
     if (column === undefined) {
-      column = new Array<unknown>(this.length).fill(null)
+      column = []
       this.#byName.set(name, column)
       this.#names.push(name)
       this.#columns.push(column)
@@ -45,17 +59,16 @@ export class Table {
     return column
   }
 
-  /** Null for the fields that the newest row does not have. */
-  #fillUp (): void {
-    for (const column of this.#columns) if (column.length === this.length) column.push(null)
-  }
-
   #check (value: unknown): void {
     try {
       checkJson(value, false, 1)
     } catch (error) {
-      for (const column of this.#columns) column.length = this.length
+      for (const column of this.#columns) if (column.length > this.length) column.length = this.length
       throw error
     }
   }
+}
+
+function fillUp (column: unknown[], length: number): void {
+  while (column.length < length) column.push(null)
 }

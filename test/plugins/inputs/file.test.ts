@@ -8,6 +8,7 @@ import { configure } from '../../conform/configure.ts'
 import { fakeContext, until } from '../../conform/context.ts'
 import { conformInput } from '../../conform/input.ts'
 import type { Test } from 'tap'
+import type { ValuesColumn } from '../../../runtime/batch.ts'
 import type { Json, Row } from '../../../runtime/plugin.ts'
 import type { FakeContext } from '../../conform/context.ts'
 
@@ -66,6 +67,26 @@ await t.test('a row that fails leaves nothing behind in the columns', async t =>
   const deep = `${'['.repeat(200)}${']'.repeat(200)}`
   const { rows } = await readAll(t, 'ndjson', `{"n":1}\n{"n":2,"x":1,"y":${deep}}\n{"n":3}\n{"n":4,"y":5}\n`)
   t.strictSame(rows, [{ n: 1, x: null, y: null }, { n: 3, x: null, y: null }, { n: 4, x: null, y: 5 }])
+})
+
+await t.test('NDJSON: rows that each bring names of their own end their batch early, and the next one goes on at the next row', async t => {
+  const numbers = Array.from({ length: 600 }, (_, n) => n)
+  const path = await made(t, 'ndjson', numbers.map(n => `${JSON.stringify(Object.fromEntries([['n', n], ...numbers.slice(0, 10).map(j => [`id_${n}_${j}`, j])]))}\n`).join(''))
+  const seen: unknown[] = []
+  let checkpoint: Json | undefined
+  // Each batch by a reading of its own, from the checkpoint of the one before.
+  while (seen.length < numbers.length) {
+    const reading = file.read(configure(file, { path }), fakeContext({ checkpoint }))
+    const { value } = await reading.next()
+    await reading.return()
+    if (value === undefined) break
+    const columns = Object.values(value.batch.columns) as ValuesColumn[]
+    t.ok(columns.length * value.batch.length < 2_100_000, 'the cells are few')
+    t.ok(columns.every(({ values }) => values.length === value.batch.length), 'the columns are of one length')
+    seen.push(...(value.batch.columns['n'] as ValuesColumn).values)
+    checkpoint = value.checkpoint
+  }
+  t.strictSame(seen, numbers)
 })
 
 await t.test('bytes that are no UTF-8 cost their line only', async t => {
