@@ -11,6 +11,9 @@ export interface Post {
 
 type Limits = Pick<HttpServerConfig, 'pending_rows_max' | 'pending_bytes_max' | 'body_bytes_max'>
 
+/** Posts are taken together up to this size: the rows of a batch are several times as large in memory. */
+const takenBytes = 8 * 2 ** 20
+
 /**
  * Posts between the listener and the topic. While one batch is made durable, others wait here and become the next
  * batch; that is all the batching there is, so a single post never waits for company.
@@ -56,13 +59,15 @@ export class Inbox {
     this.#rows -= post.rows.length
   }
 
-  /** The posts that wait, up to `rows` rows but one at least; none: stopped. */
+  /** The posts that wait, up to `rows` rows and 8 MiB but one at least; none: stopped. */
   async take (rows: number, signal: AbortSignal): Promise<Post[]> {
     if (this.#posts.length === 0 && !signal.aborted) await this.#woken(signal)
     let count = 0
-    for (let taken = 0; count < this.#posts.length; count++) {
-      taken += (this.#posts[count] as Post).rows.length
-      if (count > 0 && taken > rows) break
+    for (let taken = 0, bytes = 0; count < this.#posts.length; count++) {
+      const post = this.#posts[count] as Post
+      taken += post.rows.length
+      bytes += post.bytes
+      if (count > 0 && (taken > rows || bytes > takenBytes)) break
     }
     return this.#posts.splice(0, count)
   }

@@ -2,13 +2,18 @@
 // anything else, or nothing, sends them again.
 
 import { PlatformError } from '../../../runtime/errors.ts'
-import { defineInput, fromRows } from '../../../runtime/plugin.ts'
+import { fromRows, rowsThatFit } from '../../../runtime/batch.ts'
+import { defineInput } from '../../../runtime/plugin.ts'
 import { authenticator } from './authenticate.ts'
 import { Inbox } from './inbox.ts'
 import { listen } from './listen.ts'
 import { options } from './options.ts'
-import type { Context } from '../../../runtime/plugin.ts'
+import type { Chunk, Context, Topic } from '../../../runtime/plugin.ts'
+import type { Post } from './inbox.ts'
 import type { HttpServerConfig } from './options.ts'
+
+/** Rows of one batch at most: a post of many tiny rows would fill the memory as one. */
+const chunkRows = 10_000
 
 export default defineInput({
   description: 'Rows that others post over HTTP as JSON or NDJSON; 200 means that they are durable',
@@ -27,7 +32,7 @@ export default defineInput({
         if (posts.length === 0) return
         let durable = false
         try {
-          yield { batch: fromRows(topic, posts.flatMap(post => post.rows), posts.reduce((bytes, post) => bytes + post.bytes, 0)) }
+          yield * chunksOf(posts, topic)
           durable = true
         } finally {
           inbox.settle(posts, durable)
@@ -49,6 +54,17 @@ export default defineInput({
     }
   }
 })
+
+/** All rows of the posts. They are durable when the next chunk after the last one is asked for. */
+function * chunksOf (posts: readonly Post[], topic: Topic): Generator<Chunk, void, void> {
+  const rows = posts.length === 1 ? (posts[0] as Post).rows : posts.flatMap(post => post.rows)
+  const bytes = posts.reduce((sum, post) => sum + post.bytes, 0)
+  for (let from = 0; from < rows.length;) {
+    const count = rowsThatFit(rows, from, Math.min(rows.length, from + chunkRows))
+    yield { batch: fromRows(topic, rows.slice(from, from + count), Math.ceil(bytes * count / rows.length)) }
+    from += count
+  }
+}
 
 function warnIfOpen ({ host, token, signature_secret: secret }: HttpServerConfig, { log }: Context): void {
   const local = host === 'localhost' || host === '::1' || host.startsWith('127.')

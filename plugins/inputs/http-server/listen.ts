@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { PlatformError } from '../../../runtime/errors.ts'
-import { formatOf, rowsOf } from './body.ts'
+import { formatOf, rowsOf, TooManyRows } from './body.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Context, Row } from '../../../runtime/plugin.ts'
@@ -88,7 +88,7 @@ async function receive (request: IncomingMessage, response: ServerResponse, conf
   const forged = authenticate.signature(request.headers, body)
   if (forged !== undefined) throw new Refusal(401, forged)
   if (isStopping()) throw stopping()
-  const rows = parse(body, format)
+  const rows = parse(body, format, config.rows_max)
   if (rows.length === 0) return accept(response, 0)
   if (inbox.isFull(rows.length, 0)) throw busy()
   const post: Post = { rows, bytes: body.length, settle: durable => durable ? accept(response, rows.length) : refuse(response, isStopping() ? stopping() : notDurable()) }
@@ -134,11 +134,11 @@ function tooLarge (bytesMax: number): Refusal {
   return new Refusal(413, `The body has more than ${bytesMax} bytes. Send fewer rows at once.`)
 }
 
-function parse (body: Buffer, format: BodyFormat): Row[] {
+function parse (body: Buffer, format: BodyFormat, rowsMax: number): Row[] {
   try {
-    return rowsOf(body, format)
+    return rowsOf(body, format, rowsMax)
   } catch (error) {
-    throw new Refusal(400, (error as Error).message)
+    throw new Refusal(error instanceof TooManyRows ? 413 : 400, (error as Error).message)
   }
 }
 

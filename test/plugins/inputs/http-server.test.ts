@@ -87,6 +87,67 @@ await t.test('posts that wait are taken together', async t => {
   t.ok(lengths.every(length => length <= 10 || length === 25), 'a post is not torn apart')
 })
 
+await t.test('a post of many rows becomes several batches, and is answered after the last one', async t => {
+  const { port, generator } = await opened(t)
+  const first = generator.next()
+  let answered = false
+  const posting = post(port, Array.from({ length: 25_000 }, (_, n) => ({ n }))).finally(() => { answered = true })
+  const lengths: number[] = []
+  for (let chunk = await first; lengths.push(chunk.value?.batch.length ?? 0) < 3;) {
+    chunk = await generator.next()
+    t.not(answered, true)
+  }
+  t.same(lengths, [10_000, 10_000, 5000])
+  void generator.next()
+  t.match(await posting, { status: 200, body: { rows: 25_000 } })
+})
+
+await t.test('a post whose batches are not all durable is answered with 503', async t => {
+  const { port, generator } = await opened(t)
+  const first = generator.next()
+  const posting = post(port, Array.from({ length: 15_000 }, (_, n) => ({ n })))
+  await first
+  await generator.next()
+  await generator.return()
+  t.equal((await posting).status, 503)
+})
+
+await t.test('rows that each bring names of their own end their batch early', async t => {
+  const { port, generator } = await opened(t)
+  const first = generator.next()
+  const posting = post(port, Array.from({ length: 600 }, (_, n) => Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`id_${n}_${j}`, j]))))
+  const batches = [(await first).value?.batch, (await generator.next()).value?.batch]
+  for (const batch of batches) t.ok(Object.keys(batch?.columns ?? {}).length * (batch?.length ?? 0) <= 2_000_000)
+  t.equal((batches[0]?.length ?? 0) + (batches[1]?.length ?? 0), 600)
+  void generator.next()
+  t.equal((await posting).status, 200)
+})
+
+await t.test('posts are taken together up to 8 MiB', async t => {
+  const { port, generator } = await opened(t)
+  const first = generator.next()
+  const posting = [post(port, { n: 0 })]
+  await first
+  for (let n = 1; n < 4; n++) posting.push(post(port, { n, text: 'x'.repeat(3 * 2 ** 20) }))
+  await sleep(200)
+  const lengths: number[] = []
+  while (lengths.reduce((a, b) => a + b, 0) < 3) lengths.push((await generator.next()).value?.batch.length ?? 0)
+  void generator.next()
+  for (const answer of posting) t.equal((await answer).status, 200)
+  t.ok(lengths.every(length => length < 3), String(lengths))
+})
+
+await t.test('a post of rows_max rows is taken, one row more is answered with 413', async t => {
+  const { port, rows } = await listening(t, { rows_max: 3 })
+  const row = { text: '},{,"\\', list: [1, 2, { a: [3, 4] }, 5] }
+  const ndjson = { 'content-type': 'application/x-ndjson' }
+  t.equal((await post(port, Array(3).fill(row))).status, 200)
+  t.equal((await post(port, { a: 1, b: 2, c: 3, d: 4 })).status, 200, 'fields are no rows')
+  t.equal((await post(port, '{}\n\n{}\n{}\n\n', ndjson)).status, 200)
+  for (const many of [post(port, Array(4).fill(row)), post(port, '{}\n{}\n{}\n{}', ndjson)]) t.match(await many, { status: 413, body: { detail: /more than 3 rows/ } })
+  t.equal(rows.length, 7)
+})
+
 await t.test('a body that cannot be taken is answered with 400, and says why', async t => {
   const { port, rows } = await listening(t)
   const deep = '['.repeat(100_000)
