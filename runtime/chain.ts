@@ -3,7 +3,6 @@ import { describe, PlatformError } from './errors.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Json, Mapping } from './plugin.ts'
 import type { Rejects } from './rejects.ts'
-import type { Topic } from './schema.ts'
 import type { Watch } from './watched.ts'
 
 /** One transform of a chain. */
@@ -24,11 +23,6 @@ export class Chain {
     this.#links = links
     this.#rejects = rejects
     this.#watch = watch
-  }
-
-  /** Schema of the rows that leave the last transform; undefined: the one of the topic. */
-  get topic (): Topic | undefined {
-    return this.#links.findLast(({ mapping }) => mapping.topic !== undefined)?.mapping.topic
   }
 
   map (raw: Batch): Batch {

@@ -63,6 +63,8 @@ interface Start { readonly offset: number, readonly state: Json | undefined }
 
 /** Rows read at once: the event loop serves the destination's answers in between. */
 const READ_ROWS = 16_384
+/** Refused rows are held as objects: more of them end a portion. */
+const REJECTS_MAX = 20_000
 /** How long a read waits for rows before it looks again. */
 const IDLE_MS = 1000
 
@@ -175,7 +177,7 @@ async function gather ({ assignment, flush }: Delivery, { chain, rejects, from, 
   let [to, rows, bytes, oldest, since] = [from, 0, 0, Infinity, 0]
 
   const due = (): boolean => to > from && idle() && performance.now() - since >= flush.ms
-  while (rows < flush.rows && bytes < flush.bytes && !due()) {
+  while (rows < flush.rows && bytes < flush.bytes && rejects.length < REJECTS_MAX && !due()) {
     const found = await assignment.read(to, { rows: Math.min(READ_ROWS, flush.rows - rows), bytes: flush.bytes - bytes })
     if (found.length === 0) {
       if (stop.aborted) break

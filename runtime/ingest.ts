@@ -5,7 +5,7 @@ import { rejectedTopic } from './schema.ts'
 import type { Broker, Producer } from './broker/broker.ts'
 import type { Batch } from './batch.ts'
 import type { Names } from './connector.ts'
-import type { Config, Context, InputPlugin } from './plugin.ts'
+import type { Config, Context, InputPlugin, Json } from './plugin.ts'
 import type { Rejects } from './rejects.ts'
 import type { Topic } from './schema.ts'
 
@@ -58,16 +58,20 @@ export interface IngestWriters {
 
 /** One life of an input: from its checkpoint until it ends, stops or throws. Nothing that was not durable is passed by a checkpoint. */
 export async function ingest ({ plugin, config, topic, rejects, onDurable }: Ingest, writers: IngestWriters, context: Context): Promise<void> {
-  const settleRejects = async (): Promise<void> => {
+  const settleRejects = async (checkpoint?: Json): Promise<void> => {
     if (rejects.length === 0) return
     const producer = await writers.to(rejectedTopic(topic.name))
-    await producer.append(rejects.take())
+    // A retry brings the same rows for the same checkpoint: those that are there already are not appended again.
+    const mark = checkpoint === undefined ? undefined : [checkpoint, rejects.digest()]
+    const batches = rejects.take()
+    if (mark !== undefined && JSON.stringify(mark) === JSON.stringify(producer.checkpoint)) return
+    await producer.append(batches, { checkpoint: mark })
   }
 
   try {
     for await (const { batch, checkpoint } of plugin.read(config, context)) {
       // Invariant 5, rejected rows first: the checkpoint in the append below then covers both.
-      await settleRejects()
+      await settleRejects(checkpoint)
       const rows = batch.length === 0 ? [] : [writers.connect(batch)]
       if (batch.topic.name === topic.name) {
         await writers.main.append(rows, { checkpoint })

@@ -77,7 +77,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     // The pipelines first: what they log while they drain is still taken.
     closers.push(() => platformRows.close(), () => supervisor.close(STOP_MS_MAX))
     await supervisor.start(files)
-    const trimming = setInterval(() => { trimAll(broker, supervisor).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run')) }, TRIM_MS)
+    const trimming = setInterval(() => { trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run')) }, TRIM_MS)
     closers.push(() => clearInterval(trimming))
 
     return {
@@ -110,14 +110,20 @@ async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pic
 }
 
 /** Applies retention to all topics; an output that is configured keeps what it has not taken. */
-async function trimAll (broker: Broker, supervisor: Supervisor): Promise<void> {
+async function trimAll (broker: Broker, supervisor: Supervisor, log: Logger): Promise<void> {
   const now = Date.now()
   const existing = new Set(await broker.topics())
   const topics = [platformTopic, ...supervisor.schemas.values()].flatMap(topic => [topic, rejectedTopic(topic.name)])
   const pipelines = [...supervisor.files.pipelines.values()]
   for (const topic of topics) {
     if (!existing.has(topic.name)) continue
-    const groups = pipelines.filter(pipeline => pipeline.topic === topic.name).flatMap(pipeline => pipeline.outputs.map(output => groupOf(pipeline.id, output.name)))
-    await broker.trim(topic, { now, groups })
+    const configured = pipelines.filter(pipeline => pipeline.topic === topic.name).flatMap(pipeline => pipeline.outputs.map(output => groupOf(pipeline.id, output.name)))
+    try {
+      // The outputs of a file that cannot be read are not known: then every group that ever read the topic counts.
+      const groups = supervisor.files.problems.length === 0 ? configured : (await broker.inspect(topic.name))?.groups.map(({ group }) => group) ?? []
+      await broker.trim(topic, { now, groups })
+    } catch (error) {
+      log.error({ topic: topic.name, reason: describe(error) }, 'Retention did not run for a topic')
+    }
   }
 }

@@ -156,8 +156,6 @@ export interface TransformPlugin<O extends Options = Options> {
   open (config: Config<O>, context: Context): Mapping | Promise<Mapping>
 }
 export interface Mapping {
-  /** Schema of the rows it makes, where it is not the one of the rows it takes. */
-  readonly topic?: Topic
   /** Synchronous and repeatable: the same batch from the same state gives the same rows. A bad row is rejected, not thrown. Rows may be taken out, not added. */
   map (batch: Batch): Batch
   /** State of a window or join, saved with the commit, given back as `context.checkpoint`. Bounded by an option. */
@@ -180,6 +178,14 @@ export interface FlushLimits {
   readonly bytes: number
 }
 
+/** Where an output stands. */
+export interface OutputPlace {
+  readonly pipeline: string
+  /** Name of the pipeline's topic. */
+  readonly topic: string
+  readonly dataFolder: string
+}
+
 /** A destination, driven by the runtime: one call at a time, in offset order. */
 export interface OutputPlugin<O extends Options = Options> {
   readonly kind: 'output'
@@ -191,6 +197,8 @@ export interface OutputPlugin<O extends Options = Options> {
   readonly raw?: true
   /** What suits the destination where the pipeline's `flush:` says nothing. */
   readonly flush?: Partial<FlushLimits>
+  /** What two outputs must not share, because rows would be doubled; undefined: anything goes. It is compared, never shown. */
+  target? (config: Config<O>, place: OutputPlace): string | undefined
   open (config: Config<O>, context: Context): Promise<Sink>
   probe? (config: Config<O>, context: Context): Promise<void>
 }

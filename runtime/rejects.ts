@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { fromRows } from './batch.ts'
 import { rejectedTopic } from './schema.ts'
 import type { Batch, Row } from './batch.ts'
@@ -19,9 +20,12 @@ export class Rejects {
   readonly #topic: string
   readonly #pipeline: string
   readonly #clock: Clock
+  readonly #output: string
   #refusals: Refusal[] = []
 
-  constructor (topic: string, pipeline: string, clock: Clock) {
+  /** `output`: whose rows they were; empty: an input's. */
+  constructor (topic: string, pipeline: string, clock: Clock, output = '') {
+    this.#output = output
     this.#topic = topic
     this.#pipeline = pipeline
     this.#clock = clock
@@ -35,10 +39,16 @@ export class Rejects {
     this.#refusals.push(refusal)
   }
 
+  /** Tells whether the same rows were refused for the same reasons. */
+  digest (): string {
+    const text = JSON.stringify(this.#refusals, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)
+    return createHash('sha256').update(text).digest('base64')
+  }
+
   /** What was collected, as batches of `<topic>.rejected`; the collection is empty afterwards. */
   take (): Batch[] {
     const time = this.#clock.now()
-    const rows = this.#refusals.map(({ row, reason, step, partition, offset }) => ({ reason, row, pipeline: this.#pipeline, step, partition, offset, time }))
+    const rows = this.#refusals.map(({ row, reason, step, partition, offset }) => ({ reason, row, pipeline: this.#pipeline, step, output: this.#output, partition, offset, time }))
     this.#refusals = []
     const batches: Batch[] = []
     for (let i = 0; i < rows.length; i += ROWS_A_BATCH) batches.push(fromRows(rejectedTopic(this.#topic), rows.slice(i, i + ROWS_A_BATCH)))

@@ -12,7 +12,7 @@ import { loadInput, loadOutput, loadTransforms, makeContext, openChain, rejectFr
 import type { Assignment } from './broker/broker.ts'
 import type { OutputStep, Pipeline } from './pipeline.ts'
 import type { InputPlugin, OutputPlugin, TransformPlugin } from './plugin.ts'
-import type { LoadedStep, Surroundings } from './steps.ts'
+import type { ChainParts, LoadedStep, Surroundings } from './steps.ts'
 import type { Topic } from './schema.ts'
 
 /** How long an input may run before it counts as started although it has said nothing. */
@@ -44,7 +44,7 @@ export class PipelineRun {
     this.#input = await loadInput(this.#around)
     this.#transforms = await loadTransforms(this.#around)
     for (const step of this.#around.pipeline.outputs) this.#outputs.push({ step, plugin: await loadOutput(this.#around.root, step) })
-    if (this.#outputs.length > 0) await openChain(this.#around, this.#transforms, undefined, this.#stopOutputs.signal)
+    if (this.#outputs.length > 0) await openChain(this.#around, this.#transforms, { signal: this.#stopOutputs.signal, output: '' })
   }
 
   /** Resolves when everything has ended: after `stop`, or when an input without outputs has. `onRunning` once all steps have begun. */
@@ -160,10 +160,8 @@ export class PipelineRun {
     const { pipeline, broker, clock, metrics, watch, limits } = this.#around
     const labels = { pipeline: pipeline.id, step: step.name }
     const group = groupOf(pipeline.id, step.name)
-    const open = (state: Parameters<typeof openChain>[2], revision: string): ReturnType<typeof openChain> => this.#openChain(plugin, state, revision, stop)
-    const topic = plugin.raw === true ? this.#topic : (await open(undefined, pipeline.revision)).chain.topic ?? this.#topic
-    const sinkRejects = new Rejects(pipeline.topic, pipeline.id, clock)
-    const context = makeContext(this.#around, { step: step.name, topic, signal: stop, checkpoint: undefined, reject: rejectFromOutput(sinkRejects, step.name) })
+    const sinkRejects = new Rejects(pipeline.topic, pipeline.id, clock, step.name)
+    const context = makeContext(this.#around, { step: step.name, topic: this.#topic, signal: stop, checkpoint: undefined, reject: rejectFromOutput(sinkRejects, step.name) })
     const rejected = await broker.producer(rejectedTopic(pipeline.topic), `${group}/${assignment.partition}`)
     const opened = await call({ step: step.name, watch, work: () => plugin.open(step.config, context), limit: { to: 'open', msMax: limits.openMsMax } })
     const sink = watchedSink(opened, { step: step.name, watch, limits })
@@ -177,7 +175,7 @@ export class PipelineRun {
         guarantee: plugin.guarantee,
         sinkRejects,
         rejected,
-        openChain: open,
+        openChain: (state, revision) => this.#openChain(plugin, revision, { state, signal: stop, output: step.name }),
         flush: step.flush,
         revision: pipeline.revision,
         log: context.log,
@@ -201,13 +199,13 @@ export class PipelineRun {
   }
 
   /** The transforms as a revision had them; as they are now where that revision was not kept. */
-  async #openChain (plugin: OutputPlugin, state: Parameters<typeof openChain>[2], revision: string, signal: AbortSignal): ReturnType<typeof openChain> {
-    if (plugin.raw === true) return openChain(this.#around, [], undefined, signal)
-    if (revision === this.#around.pipeline.revision) return openChain(this.#around, this.#transforms, state, signal)
+  async #openChain (plugin: OutputPlugin, revision: string, parts: ChainParts): ReturnType<typeof openChain> {
+    if (plugin.raw === true) return openChain(this.#around, [], { ...parts, state: undefined })
+    if (revision === this.#around.pipeline.revision) return openChain(this.#around, this.#transforms, parts)
     const old = await this.#revisions(revision)
-    if (old === undefined) return openChain(this.#around, this.#transforms, state, signal)
+    if (old === undefined) return openChain(this.#around, this.#transforms, parts)
     const around = { ...this.#around, ...old }
-    return openChain(around, await loadTransforms(around), state, signal)
+    return openChain(around, await loadTransforms(around), parts)
   }
 
   /** Tries until it ends without an error, or until the signal. Throws what only a new thread can help against. */

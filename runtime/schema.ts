@@ -101,6 +101,7 @@ export function rejectedTopic (name: string): Topic {
       field('row', { kind: 'json' }, { required: true, description: 'The row as it came' }),
       field('pipeline', { kind: 'string' }, { required: true, lowCardinality: true, description: 'The pipeline that refused it' }),
       field('step', { kind: 'string' }, { required: true, lowCardinality: true, description: 'The input, transform or output that refused it' }),
+      field('output', { kind: 'string' }, { required: true, lowCardinality: true, description: 'The output that goes without the row; empty: all of them, it never reached the topic' }),
       field('partition', { kind: 'int32' }, { required: true, description: 'Of the row in its topic; -1: it never reached the topic' }),
       field('offset', { kind: 'int64' }, { required: true, description: 'Of the row in its topic; -1: it never reached the topic' }),
       field('time', { kind: 'timestamp', unit: 'ms' }, { required: true, description: 'When it was refused', cast: { ...plainCast, unit: 'ms' } })
@@ -109,7 +110,7 @@ export function rejectedTopic (name: string): Topic {
     eventTime: 'time',
     partitions: 1,
     retention: { ms: 30 * 86_400_000, bytes: 2 ** 30, beyondOutputs: false },
-    hash: 'rejected-1'
+    hash: 'rejected-2'
   }
 }
 

@@ -91,10 +91,18 @@ export function makeContext (around: Surroundings, { step, topic, signal, checkp
   }
 }
 
+export interface ChainParts {
+  /** As it was committed; undefined: from the beginning. */
+  readonly state?: Json | undefined
+  readonly signal: AbortSignal
+  /** The output that gets the rows. */
+  readonly output: string
+}
+
 /** Opens the transforms of a pipeline in a committed state. */
-export async function openChain (around: Surroundings, transforms: ReadonlyArray<LoadedStep<TransformPlugin>>, state: Json | undefined, signal: AbortSignal): Promise<OpenChain> {
+export async function openChain (around: Surroundings, transforms: ReadonlyArray<LoadedStep<TransformPlugin>>, { state, signal, output }: ChainParts): Promise<OpenChain> {
   const { pipeline, schemas, clock, watch, limits } = around
-  const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
+  const rejects = new Rejects(pipeline.topic, pipeline.id, clock, output)
   const states = (state ?? {}) as Readonly<Record<string, Json>>
   const topic = topicNamed(schemas, pipeline.topic)
   const links: Link[] = []

@@ -11,7 +11,8 @@ import type { Receipt } from './receipt.ts'
 import type { Topic } from './schema.ts'
 
 const RECEIPTS_MAX = 1000
-const REVISIONS_KEPT = 20
+/** Small texts; the one that an output is stuck with must be among them. */
+const REVISIONS_KEPT = 1000
 /** In the data folder: the admin token that the platform made itself. */
 export const ADMIN_TOKEN_FILE = 'admin-token'
 

@@ -15,8 +15,14 @@ import type { TextOf } from './text.ts'
 
 /** The parts as one Arrow column. Throws where a part is not of the field's type: a wrong scale or unit would change values without a word. */
 export function mergeTyped (parts: readonly Part[], length: number, field: Field): Data {
-  for (const { column } of parts) if (column !== undefined) assertType(column, field)
-  return merge(parts, length, field.type, field.lowCardinality || field.type.kind === 'enum', field.name)
+  let type = field.type
+  for (const { column } of parts) {
+    if (column === undefined) continue
+    assertType(column, field)
+    // Rows of an older revision: the destination widens them.
+    if (column.type !== undefined) type = column.type
+  }
+  return merge(parts, length, type, field.lowCardinality || field.type.kind === 'enum', field.name)
 }
 
 function merge (parts: readonly Part[], length: number, type: Type, dictionary: boolean, name: string): Data {
@@ -120,6 +126,23 @@ function stringText (name: string): TextOf {
 
 const jsonText: TextOf = value => value === null || value === undefined ? null : JSON.stringify(value) ?? null
 
+const units = ['s', 'ms', 'us', 'ns']
+const bits = (kind: string): number => Number(/\d+$/.exec(kind)?.[0] ?? 0)
+
+/** Whether every value of `type` is one of `wanted`, so that rows of an older schema may go into the table of a newer one. */
+function fits (type: Type, wanted: Type): boolean {
+  if (type.kind === 'enum') return wanted.kind === 'string' || (wanted.kind === 'enum' && type.values.every(value => wanted.values.includes(value)))
+  if (/^u?int/.test(type.kind) && /^u?int/.test(wanted.kind)) {
+    const unsigned = type.kind.startsWith('u')
+    return bits(wanted.kind) > bits(type.kind) && (unsigned || !wanted.kind.startsWith('u'))
+  }
+  if (type.kind === 'decimal' && wanted.kind === 'decimal') {
+    return wanted.scale >= type.scale && wanted.precision - wanted.scale >= type.precision - type.scale
+  }
+  if (type.kind === 'timestamp' && wanted.kind === 'timestamp') return units.indexOf(wanted.unit) >= units.indexOf(type.unit)
+  return type.kind === 'float32' && wanted.kind === 'float64'
+}
+
 function assertType ({ type }: Column, field: Field): void {
   if (type === field.type) return
   if (type === undefined) {
@@ -128,7 +151,7 @@ function assertType ({ type }: Column, field: Field): void {
     })
   }
   const [is, wanted] = [JSON.stringify(type), JSON.stringify(field.type)]
-  if (is !== wanted) {
+  if (is !== wanted && !fits(type, field.type)) {
     throw new PlatformError('CONFIG_INVALID', `column ${field.name} is of type ${is}, and the table's is ${wanted}`, {
       remedy: 'Let the last mapping of the pipeline and its topic use the same schema.'
     })

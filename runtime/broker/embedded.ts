@@ -9,8 +9,10 @@ import { checkNames } from '../connector.ts'
 import { PlatformError } from '../errors.ts'
 import { corrupt, decodeFrame, FrameWriter } from './frame.ts'
 import { splitByKey } from './partition.ts'
+import { firstOffset } from './epoch.ts'
 import { bounds, inspect, trim } from './retention.ts'
 import { TopicFile } from './topic-file.ts'
+import type { Columns } from '../batch.ts'
 import type { Json } from '../plugin.ts'
 import type { Topic } from '../schema.ts'
 import type { Assignment, Broker, Committed, Consumer, Intent, Producer } from './broker.ts'
@@ -21,6 +23,11 @@ export interface EmbeddedOptions {
   /** ms since 1970; stamps what is appended. */
   readonly now?: () => number
 }
+
+const FRAME_ROWS_MAX = 16_384
+/** What a frame holds, as far as the batch knows its size. */
+const FRAME_BYTES = 16 * 2 ** 20
+const LONG_TEXT = 64
 
 interface LogRow { readonly partition: number, readonly base: number, readonly rows: number, readonly time: number, readonly body: Uint8Array }
 
@@ -39,10 +46,11 @@ export function openEmbedded ({ folder, now = Date.now }: EmbeddedOptions): Brok
 
   function create (topic: Topic): TopicFile {
     const file = open(topic.name)
-    const existing = file.get<{ n: number }>('select count(*) as n from partitions')?.n ?? 0
-    if (existing < topic.partitions) {
+    const existing = (): number => file.get<{ n: number }>('select count(*) as n from partitions')?.n ?? 0
+    if (existing() < topic.partitions) {
       file.transaction(() => {
-        for (let partition = 0; partition < topic.partitions; partition++) file.change('insert or ignore into partitions values (?, 0)', partition)
+        const first = firstOffset(pathOf(topic.name), existing() === 0)
+        for (let partition = 0; partition < topic.partitions; partition++) file.change('insert or ignore into partitions values (?, ?)', partition, first)
       })
     }
     return file
@@ -117,10 +125,11 @@ class EmbeddedProducer implements Producer {
 
   #insert (batch: Batch): void {
     for (const { partition, rows } of splitByKey(batch, this.#topic)) {
-      if (rows.length === 0) continue
-      const { next } = this.#file.get<{ next: number }>('select next from partitions where partition = ?', partition) as { next: number }
-      this.#file.change('insert into log (partition, base, rows, time, body) values (?, ?, ?, ?, ?)', partition, next, rows.length, this.#now(), this.#writer.encode(rows))
-      this.#file.change('update partitions set next = ? where partition = ?', next + rows.length, partition)
+      for (const frame of frames(rows)) {
+        const { next } = this.#file.get<{ next: number }>('select next from partitions where partition = ?', partition) as { next: number }
+        this.#file.change('insert into log (partition, base, rows, time, body) values (?, ?, ?, ?, ?)', partition, next, frame.length, this.#now(), this.#writer.encode(frame))
+        this.#file.change('update partitions set next = ? where partition = ?', next + frame.length, partition)
+      }
     }
   }
 
@@ -192,7 +201,9 @@ class EmbeddedAssignment implements Assignment {
     let rowsLeft = rows
     let bytesLeft = bytes
     this.#file.each<LogRow>(row => {
-      if (row.base >= to || row.base + row.rows <= offset) return false
+      if (row.base >= to) return false
+      // Nothing begins at the offset: rows behind it are gone, and the next ones follow.
+      if (row.base + row.rows <= offset) return true
       const batch = cut(decode(this.#topic, row, this.#file.file), offset, to)
       if (batches.length > 0 && (batch.length > rowsLeft || batch.bytes > bytesLeft)) return false
       batches.push(batch)
@@ -249,7 +260,27 @@ function decode (topic: Topic, { partition, base, rows, time, body }: LogRow, wh
   const place = `${where} offset ${base}`
   const frame = decodeFrame(body, place)
   if (frame.rows !== rows) throw corrupt(place, `it has ${frame.rows} rows and should have ${rows}`)
-  return new Batch(topic, rows, frame.columns, { position: { partition, offset: base, time }, bytes: body.length })
+  return new Batch(topic, rows, frame.columns, { position: { partition, offset: base, time }, bytes: body.length + repeatedBytes(frame.columns, rows) })
+}
+
+/** What the texts take that the frame holds once and a destination gets in each row. Short ones do not count. */
+function repeatedBytes (columns: Columns, rows: number): number {
+  let bytes = 0
+  for (const column of Object.values(columns)) {
+    if (column.kind !== 'dictionary') continue
+    const sizes = column.values.map(value => typeof value === 'string' ? value.length : 0)
+    if (!sizes.some(size => size > LONG_TEXT)) continue
+    for (let i = 0; i < rows; i++) bytes += sizes[column.codes[i] as number] as number
+  }
+  return bytes
+}
+
+/** A batch in pieces that one read can hold. */
+function * frames (batch: Batch): Generator<Batch, void, void> {
+  const rowsMax = Math.max(1, Math.min(FRAME_ROWS_MAX, Math.floor(batch.length * FRAME_BYTES / Math.max(1, batch.bytes))))
+  for (let from = 0; from < batch.length; from += rowsMax) {
+    yield batch.select(Int32Array.from({ length: Math.min(rowsMax, batch.length - from) }, (_, i) => from + i))
+  }
 }
 
 /** The rows in [from, to), where a batch reaches beyond them. */

@@ -64,7 +64,13 @@ function removeOldest (file: TopicFile, ends: ReadonlyArray<{ partition: number,
     const oldest = ends.flatMap(({ partition, needed }) => file.all<LogPlace>(
       `select id, partition, base, rows, time, length(body) as bytes from log where partition = ?1 and base + rows <= ?2 order by base limit ${BATCHES_AT_ONCE}`, partition, needed))
     // Ids grow in the order of the appends, over all partitions.
-    const gone = oldest.sort((a, b) => a.id - b.id).slice(0, BATCHES_AT_ONCE).filter(removable)
+    const kept = new Set<number>()
+    const gone = oldest.sort((a, b) => a.id - b.id).slice(0, BATCHES_AT_ONCE).filter(row => {
+      // A batch that stays keeps all behind it in its partition: a log has no holes, whatever the clock did.
+      if (!kept.has(row.partition) && removable(row)) return true
+      kept.add(row.partition)
+      return false
+    })
     if (gone.length === 0) return removed
     file.transaction(() => { for (const { id } of gone) file.change('delete from log where id = ?', id) })
     removed += gone.reduce((sum, row) => sum + row.rows, 0)

@@ -187,3 +187,23 @@ await t.test('an input may fill several topics; its checkpoint is kept with its 
   t.strictSame((await rowsIn(folder, other)).map(({ n }) => n), [7])
   await live(folder, async function * ({ checkpoint }) { t.equal(checkpoint, 'a') })
 })
+
+await t.test('rows that a retry refuses again for the same checkpoint are rejected once', async t => {
+  const folder = t.testdir()
+  async function * refusing ({ reject }: Context): AsyncGenerator<Chunk, void, void> {
+    reject({ n: 1 }, 'bad')
+    yield { batch: fromRows(topic, [{ n: 2, symbol: 'A' }]), checkpoint: 2 }
+  }
+  const failing = (broker: Broker): Broker => ({
+    ...broker,
+    async producer (of, name) {
+      const producer = await broker.producer(of, name)
+      if (of.name !== 'rows') return producer
+      return { checkpoint: producer.checkpoint, append: () => Promise.reject(new Error('full')), close: () => producer.close() }
+    }
+  })
+  for (let life = 0; life < 3; life++) await t.rejects(live(folder, refusing, { wrap: failing }), { message: 'full' })
+  await live(folder, refusing)
+  t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 1)
+  t.equal((await rowsIn(folder)).length, 1)
+})

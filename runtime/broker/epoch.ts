@@ -1,0 +1,29 @@
+// A topic whose file was taken away begins anew, but not at offsets it has used before: destinations and records of what
+// has landed know rows by their offset, and would take new rows for old ones. How often a topic began stands beside it.
+
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+
+/** 10^12 rows: no topic reaches the next epoch, and 2^53 has room for 8,000 of them. */
+const EPOCH_ROWS = 2 ** 40
+
+/** The first offset of the topic file at `path`; `anew`: it has just been made. */
+export function firstOffset (path: string, anew: boolean): number {
+  const sidecar = `${path}.epoch`
+  const known = read(sidecar)
+  if (!anew) return (known ?? 0) * EPOCH_ROWS
+  const epoch = known === undefined ? 0 : known + 1
+  const file = openSync(sidecar, 'w')
+  writeSync(file, String(epoch))
+  fsyncSync(file)
+  closeSync(file)
+  return epoch * EPOCH_ROWS
+}
+
+function read (sidecar: string): number | undefined {
+  try {
+    return Number.parseInt(readFileSync(sidecar, 'utf8'), 10) || 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
