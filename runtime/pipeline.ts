@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { checkYaml, valueAt } from './check.ts'
+import { readConfig } from './config.ts'
 import { PlatformError } from './errors.ts'
 import { interpolate, shown, suggestAt } from './interpolate.ts'
 import type { Environment, Interpolated } from './interpolate.ts'
@@ -15,6 +16,7 @@ import type { Topic } from './schema.ts'
 import { filesOf, readSchemaFolder } from './schema-file.ts'
 import { readSteps } from './step-file.ts'
 import type { Step, StepFile } from './step-file.ts'
+import { Targets } from './targets.ts'
 import { readYaml } from './yaml.ts'
 
 export type { Step } from './step-file.ts'
@@ -69,7 +71,12 @@ const idPattern = /^[a-z0-9][a-z0-9_-]{0,63}$/
 const flushDefault: FlushLimits = { rows: 100_000, ms: 250, bytes: 64 * 2 ** 20 }
 
 /** Throws one CONFIG_INVALID that lists all problems of the file. */
-export async function readPipeline ({ root, file, text, env, schemas }: PipelineSource): Promise<Pipeline> {
+export async function readPipeline (source: PipelineSource): Promise<Pipeline> {
+  return (await readParts(source)).pipeline
+}
+
+/** The pipeline, and its outputs as they stand in the file. */
+async function readParts ({ root, file, text, env, schemas }: PipelineSource): Promise<{ readonly pipeline: Pipeline, readonly yaml: Interpolated, readonly outputs: readonly StepFile[] }> {
   const yaml = interpolate(readYaml(file, text), env)
   const checked = checkYaml<PipelineText>(yaml, pipelineForm)
   const problems: Problem[] = []
@@ -99,7 +106,7 @@ export async function readPipeline ({ root, file, text, env, schemas }: Pipeline
     heapMegabytes: checked.limits?.heap_megabytes ?? heapMegabytesDefault
   }
   const hashes = [topic, ...mapped].map(schema => schema?.hash)
-  return {
+  const pipeline = {
     ...resolved,
     file,
     text,
@@ -107,6 +114,7 @@ export async function readPipeline ({ root, file, text, env, schemas }: Pipeline
     publicText: maskText(text, literals),
     revision: createHash('sha256').update(JSON.stringify([resolved, hashes])).digest('hex').slice(0, 16)
   }
+  return { pipeline, yaml, outputs }
 }
 
 export interface Pipelines {
@@ -121,18 +129,28 @@ export async function readPipelines (root: string, env: Environment): Promise<Pi
   const { schemas, problems: schemaProblems } = await readSchemaFolder(join(root, 'schemas'))
   const pipelines = new Map<string, Pipeline>()
   const problems = [...schemaProblems]
+  const targets = new Targets()
+  const dataFolder = await dataFolderOf(root, env)
   for (const entry of await filesOf(join(root, 'pipelines'))) {
     if (entry.endsWith('.test.yaml')) continue
     const file = `pipelines/${entry}`
     try {
       if (entry.endsWith('.yml')) throw new PlatformError('CONFIG_INVALID', `${file}: name it ${entry.slice(0, -4)}.yaml`)
-      const pipeline = await readPipeline({ root, file, text: await readFile(join(root, file), 'utf8'), env, schemas })
-      pipelines.set(pipeline.id, pipeline)
+      const { pipeline, yaml, outputs } = await readParts({ root, file, text: await readFile(join(root, file), 'utf8'), env, schemas })
+      const { id, topic, enabled } = pipeline
+      const doubled = enabled ? targets.take({ file, yaml, outputs, place: { pipeline: id, topic, dataFolder } }) : undefined
+      if (doubled !== undefined) throw doubled
+      pipelines.set(id, pipeline)
     } catch (error) {
       problems.push({ file, error: error instanceof PlatformError ? error : new PlatformError('CONFIG_INVALID', `${file}: cannot be read`, { cause: error }) })
     }
   }
   return { pipelines, schemas, problems }
+}
+
+/** Paths of outputs begin there. A configuration that is wrong is told elsewhere. */
+async function dataFolderOf (root: string, env: Environment): Promise<string> {
+  return readConfig({ root, env }).then(({ dataFolder }) => dataFolder, () => join(root, 'data'))
 }
 
 /** What stands for a secret. */

@@ -10,6 +10,7 @@ const ajv = new Ajv({ strict: false })
 const optionTypes = ['string', 'number', 'integer', 'boolean', 'array', 'object']
 const guarantees = ['exactly once', 'idempotent', 'at least once']
 const functions = { input: 'read', transform: 'open', output: 'open' } as const
+const optionalFunctions: Readonly<Record<Plugin['kind'], readonly string[]>> = { input: ['probe'], transform: [], output: ['probe', 'target'] }
 const definers = { input: 'defineInput', transform: 'defineTransform', output: 'defineOutput' } as const
 
 /** Throws PLUGIN_INVALID that lists all that is wrong; `where` is the module. */
@@ -25,7 +26,7 @@ export function checkShape (exported: unknown, kind: Plugin['kind'], where: stri
   const call = functions[kind]
   if (typeof plugin['description'] !== 'string' || plugin['description'].trim() === '') faults.push('has no description')
   if (typeof plugin[call] !== 'function') faults.push(`has no function ${call}()`)
-  if (plugin['probe'] !== undefined && typeof plugin['probe'] !== 'function') faults.push('probe is no function')
+  faults.push(...optionalFunctions[kind].filter(name => !['undefined', 'function'].includes(typeof plugin[name])).map(name => `${name} is no function`))
   if (kind === 'output' && !guarantees.includes(plugin['guarantee'] as string)) faults.push(`guarantee must be one of ${guarantees.map(quote).join(', ')}`)
   if (typeof plugin['options'] !== 'object' || plugin['options'] === null || Array.isArray(plugin['options'])) faults.push('has no options; write {} for none')
   else {

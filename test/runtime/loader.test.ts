@@ -101,6 +101,7 @@ await t.test('a plugin of the wrong shape is refused with all that is wrong', as
     ['export default {}', 'is of no kind, but stands where an output does'],
     ["export default { kind: 'output' }", 'has no description; has no function open(); guarantee must be one of "exactly once", "idempotent", "at least once"; has no options; write {} for none'],
     [output(", probe: 'x'"), 'probe is no function'],
+    [output(", target: 'x'"), 'target is no function'],
     [output(", guarantee: 'once'"), /^guarantee must be one of/],
     [output(", shorthand: 'pth', options: { path: { type: 'string', description: 'x' } }"), 'shorthand "pth" is no option; did you mean "path"?'],
     [output(", options: { A: { type: 'string', description: 'x' } }"), 'options.A: a name has small letters, digits and _'],

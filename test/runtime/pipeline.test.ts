@@ -256,6 +256,34 @@ await t.test('one bad file never hides the others', async t => {
   t.strictSame(await readPipelines(t.testdir({}), {}), { pipelines: new Map(), schemas: new Map(), problems: [] })
 })
 
+await t.test('two outputs that fill one destination are a problem of the second one', async t => {
+  const outputs = join(import.meta.dirname, '../../plugins/outputs')
+  const real = Object.fromEntries(['file', 'lake', 'streaming-database'].map(name => [`plugins/outputs/${name}/index.ts`, `export { default } from '${pathToFileURL(join(outputs, name, 'index.ts')).href}'`]))
+  const root = await project(t, {
+    ...real,
+    'config/platform.yaml': 'data_folder: state\n',
+    'pipelines/a.yaml': 'topic: quotes\noutputs:\n  - streaming-database: {}\n  - lake: {}\n  - file: out.ndjson\n  - sink: { path: a }\n',
+    'pipelines/b-other-topic.yaml': 'topic: bars\noutputs:\n  - streaming-database: { table: quotes }\n  - lake: {}\n  - file: bars.ndjson\n  - sink: { path: a }\n',
+    'pipelines/c-other-place.yaml': 'topic: quotes\noutputs:\n  - streaming-database: { database: other }\n  - streaming-database: { table: copy }\n    name: copy\n  - streaming-database: { url: "http://u:hunter2@127.0.0.1:1" }\n    name: far\n  - lake: lake2\n',
+    'pipelines/d-off.yaml': 'topic: quotes\nenabled: false\noutputs: [lake: {}]\n',
+    'pipelines/e.yaml': 'topic: quotes\noutputs:\n  - streaming-database: { schema: quotes, table: quotes }\n  - lake: ./lake/\n  - file: ${HERE}/state/out.ndjson\n  - lake: lake3\n    name: more\n',
+    'pipelines/f.yaml': 'topic: quotes\noutputs:\n  - lake: lake3\n  - lake: lake3\n    name: twice\n',
+    'pipelines/g.yaml': 'topic: quotes\noutputs:\n  - streaming-database: { url: "http://u:hunter2@127.0.0.1:1" }\n'
+  })
+  const { pipelines, problems } = await readPipelines(root, { HERE: root })
+  t.strictSame([...pipelines.keys()], ['a', 'b-other-topic', 'c-other-place', 'd-off'])
+  const says = (other: string): string => `writes to the same destination as ${other}: every row would be there twice`
+  t.strictSame(problems.map(({ error }) => [error.code, error.message.split('\n')]), [
+    ['CONFIG_INVALID', [
+      `pipelines/e.yaml:3:5 outputs[0].streaming-database: ${says('outputs.streaming-database of pipelines/a.yaml')}`,
+      `pipelines/e.yaml:4:5 outputs[1].lake: ${says('outputs.lake of pipelines/a.yaml')}`,
+      `pipelines/e.yaml:5:5 outputs[2].file: ${says('outputs.file of pipelines/a.yaml')}`
+    ]],
+    ['CONFIG_INVALID', [`pipelines/f.yaml:4:5 outputs[1].lake: ${says('outputs.lake of pipelines/f.yaml')}`]],
+    ['CONFIG_INVALID', [`pipelines/g.yaml:3:5 outputs[0].streaming-database: ${says('outputs.far of pipelines/c-other-place.yaml')}`]]
+  ])
+})
+
 await t.test('no file, however odd, ends in anything but a CONFIG_INVALID', async t => {
   const root = await project(t)
   const schemas = await readSchemas(join(root, 'schemas'))

@@ -27,6 +27,7 @@ export default defineOutput({
   options,
   shorthand: 'path',
   guarantee: 'exactly once',
+  target: ({ path }, { dataFolder }) => resolve(dataFolder, path),
 
   async open ({ path, format, columns, rotate_megabytes: rotateMegabytes }, context) {
     const full = resolve(context.dataFolder, path)

@@ -31,6 +31,7 @@ export default defineOutput({
   raw: true,
   // A flush is a file. Small files make a lake slow, so a flush is large.
   flush: { rows: 250_000, ms: 30_000, bytes: 64 * 2 ** 20 },
+  target: ({ folder }, { topic, dataFolder }) => JSON.stringify([resolve(dataFolder, folder ?? 'lake'), topic]),
 
   async open ({ folder }, context) {
     const root = resolve(context.dataFolder, folder ?? 'lake')

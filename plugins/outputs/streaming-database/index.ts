@@ -27,6 +27,8 @@ export default defineOutput({
     models: { type: 'string', description: 'Folder of the models, below the project; one SELECT a file, each becomes a view.', default: 'schemas/models' },
     timeout_seconds: { type: 'integer', description: 'Time that one statement may take, in seconds.', default: STATEMENT_SECONDS, minimum: 1 }
   },
+  // Different topics may share a table: their rows are told apart by `_topic`.
+  target: ({ url, database, table, schema }, { topic }) => JSON.stringify([url, database, table ?? schema ?? topic, topic]),
   async open ({ database, table, schema: schemaName, url, models, timeout_seconds: seconds }, context) {
     const schema = schemaName === null ? context.topic : context.topicNamed(schemaName)
     const client = await connect(url, seconds, context)
