@@ -7,14 +7,15 @@
 // The caller looks at `window`, takes whole lines from its front and asks for `more`. Memory is bounded by what the
 // caller leaves in the window: at most `windowBytesMax`, after which it has to skip.
 
-import { open, readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { open, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { checksum, headBytesMax, readHead } from './identity.ts'
+import { following, siblingsOf } from './rotated.ts'
 import type { FileHandle } from 'node:fs/promises'
 import type { Context } from '../../../runtime/plugin.ts'
 import type { Identity } from './identity.ts'
+import type { Finished, Sibling } from './rotated.ts'
 
 const chunkBytes = 3 * 2 ** 18
 
@@ -70,8 +71,12 @@ export class Tail {
     this.offset += bytes
   }
 
-  /** Opens the file, at `place` where it is still the same one; false: stopped while waiting for it. */
+  /**
+   * Opens the file, at `place` where it is still the same one, or the next one behind a file that was renamed; false:
+   * stopped while waiting for it.
+   */
   async open (place: Place | undefined): Promise<boolean> {
+    const finished = this.#replaced ? await this.#finished() : undefined
     await this.close()
     this.#start = this.#end = this.offset = 0
     this.final = this.#replaced = false
@@ -83,6 +88,7 @@ export class Tail {
       if (!await this.#pause()) return false
     }
     if (place !== undefined) await this.#resume(place)
+    else if (finished !== undefined) await this.#openNext(finished)
     this.#context.health({ ok: true, state: 'reading' })
     return true
   }
@@ -171,6 +177,8 @@ export class Tail {
     if (!same && follow && await this.#openRotated(place)) return
     this.#head = Buffer.alloc(0)
     this.#context.log.warn({ path, offset: place.offset }, 'The file is not the one that was read before, so it is read from its beginning')
+    // What was written to the old one, and to others that came between, is not known.
+    if (!same && follow) this.#context.metrics.count('files_missed')
   }
 
   async #sameHead (place: Place): Promise<boolean> {
@@ -179,15 +187,11 @@ export class Tail {
   }
 
   async #openRotated (place: Place): Promise<boolean> {
-    const { path } = this.#options
     const current = this.#handle
-    for (const name of await readdir(dirname(path))) {
-      const candidate = join(dirname(path), name)
-      if (!name.startsWith(basename(path)) || name === basename(path)) continue
-      const found = await stat(candidate, { bigint: true }).catch(() => undefined) // Gone meanwhile: not a candidate.
-      if (found === undefined || !found.isFile() || String(found.ino) !== place.inode) continue
-      this.#handle = await open(candidate, 'r')
-      if (found.size >= place.offset && await this.#sameHead(place)) {
+    for (const sibling of await siblingsOf(this.#options.path)) {
+      if (sibling.inode !== place.inode) continue
+      this.#handle = await open(sibling.path, 'r')
+      if (sibling.size >= place.offset && await this.#sameHead(place)) {
         await current?.close()
         this.#inode = place.inode
         this.offset = place.offset
@@ -198,6 +202,33 @@ export class Tail {
       this.#handle = current
     }
     return false
+  }
+
+  /** Of the open file, before it is closed. */
+  async #finished (): Promise<Finished> {
+    const { mtimeNs } = await (this.#handle as FileHandle).stat({ bigint: true })
+    return { inode: this.#inode, written: mtimeNs }
+  }
+
+  /** Several rotations since the last look: the files between the finished one and the one at the path come first. */
+  async #openNext (finished: Finished): Promise<void> {
+    const { path } = this.#options
+    // The path is open by now: what is renamed meanwhile is this file.
+    const { next, missed } = await following(path, finished, this.#inode)
+    for (const sibling of missed) this.#miss(sibling)
+    if (next === undefined) return
+    const handle = await open(next.path, 'r').catch(() => undefined) // Renamed or removed meanwhile.
+    if (handle === undefined) return this.#miss(next)
+    await this.close()
+    this.#handle = handle
+    // Not `next.inode`: under the name may be another file by now.
+    this.#inode = String((await handle.stat({ bigint: true })).ino)
+    this.#replaced = true
+  }
+
+  #miss ({ path }: Sibling): void {
+    this.#context.metrics.count('files_missed')
+    this.#context.log.warn({ path: this.#options.path, missed: path }, 'A rotated file may hold rows that were not read: it is compressed, was renamed meanwhile, or was written in the same moment as the one before. Look into it, and read it by a pipeline of its own where it does')
   }
 
   /** Shorter than what was read, or other bytes at its beginning. */

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, open, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -289,6 +289,7 @@ await t.test('a file that was rotated while nobody read is read to its end first
   await appendFile(path, '2\n')
   await rename(path, `${path}.1`)
   await writeFile(`${path}.2`, 'n\n7\n')
+  await utimes(`${path}.2`, 1, 1)
   await writeFile(path, 'n\n3\n')
   const second = follow(path, first.checkpoint())
   await until(() => second.rows.length === 2, 'the rest and the new file')
@@ -299,6 +300,50 @@ await t.test('a file that was rotated while nobody read is read to its end first
   await until(() => third.rows.length === 1, 'the new file')
   await third.stop()
   t.match(third.context.logs, [{ level: 'warn' }])
+  t.equal(third.context.counts['files_missed'], 1, 'what the old file still held is not known')
+})
+
+await t.test('files that were rotated while nobody read are read in the order of their writing', async t => {
+  const path = await made(t, 'ndjson', '{"n":0}\n')
+  const first = follow(path)
+  await until(() => first.rows.length === 1, 'the first row')
+  await first.stop()
+  const now = Date.now() / 1000
+  // The newest number is the oldest file; others in the folder are older, or no rotated files.
+  await rename(path, `${path}.3`)
+  await appendFile(`${path}.3`, '{"n":1}\n')
+  for (const [name, n, age] of [['.2', 2, 30], ['.1', 3, 20], ['.4', 9, 50], ['.bak', 9, 10], ['2', 9, 10]] as const) {
+    await writeFile(`${path}${name}`, `{"n":${n}}\n`)
+    await utimes(`${path}${name}`, now - age, now - age)
+  }
+  await utimes(`${path}.3`, now - 40, now - 40)
+  await writeFile(path, '{"n":4}\n')
+  const second = follow(path, first.checkpoint())
+  await until(() => second.rows.length === 4, 'the rest, the files between, and the new one')
+  await second.stop()
+  t.same(second.rows.map(row => row['n']), [1, 2, 3, 4])
+  t.equal(second.context.counts['files_missed'], undefined)
+  t.same(second.context.logs.filter(({ level }) => level === 'warn'), [])
+})
+
+await t.test('a rotated file that cannot be placed is warned of and counted', async t => {
+  const path = await made(t, 'ndjson', '{"n":0}\n')
+  const first = follow(path)
+  await until(() => first.rows.length === 1, 'the first row')
+  await first.stop()
+  await rename(path, `${path}.3`)
+  for (const [name, age] of [['.3.gz', 40], ['.2.gz', 30], ['.1', 40]] as const) {
+    await writeFile(`${path}${name}`, 'x')
+    await utimes(`${path}${name}`, 1e9 - age, 1e9 - age)
+  }
+  await utimes(`${path}.3`, 1e9 - 40, 1e9 - 40)
+  await writeFile(path, '{"n":1}\n')
+  const second = follow(path, first.checkpoint())
+  await until(() => second.rows.length === 1, 'the new file')
+  await second.stop()
+  t.same(second.rows, [{ n: 1 }])
+  t.equal(second.context.counts['files_missed'], 2, 'one compressed, one of the same moment')
+  t.match(second.context.logs, [{ level: 'warn', fields: { missed: `${path}.1` } }, { level: 'warn', fields: { missed: `${path}.2.gz` } }])
 })
 
 await t.test('another file under the same path is read from its beginning', async t => {
