@@ -215,20 +215,24 @@ export class Tail {
     const { path } = this.#options
     // The path is open by now: what is renamed meanwhile is this file.
     const { next, missed } = await following(path, finished, this.#inode)
+    if (next !== undefined) {
+      const handle = await open(next.path, 'r')
+      // Rotated once more between the look and the open: look again.
+      if (String((await handle.stat({ bigint: true })).ino) !== next.inode) {
+        await handle.close()
+        return await this.#openNext(finished)
+      }
+      await this.close()
+      this.#handle = handle
+      this.#inode = next.inode
+      this.#replaced = true
+    }
     for (const sibling of missed) this.#miss(sibling)
-    if (next === undefined) return
-    const handle = await open(next.path, 'r').catch(() => undefined) // Renamed or removed meanwhile.
-    if (handle === undefined) return this.#miss(next)
-    await this.close()
-    this.#handle = handle
-    // Not `next.inode`: under the name may be another file by now.
-    this.#inode = String((await handle.stat({ bigint: true })).ino)
-    this.#replaced = true
   }
 
   #miss ({ path }: Sibling): void {
     this.#context.metrics.count('files_missed')
-    this.#context.log.warn({ path: this.#options.path, missed: path }, 'A rotated file may hold rows that were not read: it is compressed, was renamed meanwhile, or was written in the same moment as the one before. Look into it, and read it by a pipeline of its own where it does')
+    this.#context.log.warn({ path: this.#options.path, missed: path }, 'A rotated file may hold rows that were not read: it is compressed, or was written in the same moment as the one before. Look into it, and read it by a pipeline of its own where it does')
   }
 
   /** Shorter than what was read, or other bytes at its beginning. */
