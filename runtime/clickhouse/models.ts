@@ -80,13 +80,17 @@ function oneSelect (sql: string, invalid: Invalid): string {
 
 /** Makes the views whose tables exist; returns their names. Throws CONFIG_INVALID with file and line where the engine refuses one. */
 export async function applyModels (client: ClickHouse, models: readonly Model[], target: ModelTarget): Promise<string[]> {
-  const found = await client.rows<{ name: string }>('SELECT name FROM system.tables WHERE database = {database:String}', { query_params: { database: target.database } })
-  const existing = new Set(found.map(({ name }) => name))
+  const found = await client.rows<{ name: string, engine: string }>('SELECT name, engine FROM system.tables WHERE database = {database:String}', { query_params: { database: target.database } })
+  const existing = new Map(found.map(({ name, engine }) => [name, engine]))
   const applied: string[] = []
   for (const model of models) {
     const tables = model.tables.map(table => target.tables?.[table] ?? table)
     if (target.of !== undefined && !tables.includes(target.of)) continue
     if (!tables.every(table => existing.has(table))) continue
+    // CREATE OR REPLACE would put the view in the place of the table, and its rows would be gone.
+    if ((existing.get(model.name) ?? 'View') !== 'View') {
+      throw new PlatformError('CONFIG_INVALID', `the model ${model.name} has the name of a table`, { where: model.file, remedy: 'Rename the file.' })
+    }
     const statement = viewStatement(model, target)
     try {
       await client.command(statement)

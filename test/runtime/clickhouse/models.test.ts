@@ -117,3 +117,10 @@ await t.test('a model reads the table under another name where the output has gi
   t.ok(applied.includes('quotes_latest'))
   t.strictSame(await client.rows('SELECT * FROM elsewhere.quotes_latest'), [])
 })
+
+await t.test('a model with the name of a table never takes its place', async t => {
+  const before = await client.rows('SELECT count() AS n FROM streaming.quotes')
+  const model = { name: 'quotes', file: 'schemas/models/quotes.sql', description: 'In the way', tables: ['quotes'], sql: '-- In the way\nSELECT * FROM quotes' }
+  await t.rejects(applyModels(client, [model], { database: 'streaming' }), { code: 'CONFIG_INVALID', message: /has the name of a table/ })
+  t.same(await client.rows('SELECT count() AS n FROM streaming.quotes'), before)
+})
