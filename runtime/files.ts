@@ -24,8 +24,10 @@ export interface Files {
   readonly problems: readonly FileProblem[]
 }
 
-/** How long the thread may take for one import, and for what lies between two of them. */
-const IMPORT_MS_MAX = 10_000
+/** How long the thread may take for one import. */
+const IMPORT_MS_MAX = 15_000
+/** How long for what lies between two of them, its own start included. */
+const READ_MS_MAX = 60_000
 
 /** What the thread is asked for. */
 type Task = { readonly read: 'files', readonly root: string } | { readonly read: 'plugins', readonly root: string, readonly used: readonly UsedPlugin[] }
@@ -65,13 +67,13 @@ async function attempt<T> (task: Task, refused: Readonly<Record<string, string>>
   const thread = new Worker(new URL(import.meta.url), { workerData: { ...task, refused }, name: 'read files' })
   const { promise, resolve, reject } = Promise.withResolvers<Attempt<T>>()
   let importing: string | null = null
-  const late = (): void => resolve({ importing, end: `takes more than ${importMsMax / 1000} s` })
-  let timer = setTimeout(late, importMsMax)
+  const wait = (ms: number): NodeJS.Timeout => setTimeout(() => resolve({ importing, end: `takes more than ${ms / 1000} s` }), ms)
+  let timer = wait(READ_MS_MAX)
   thread.on('message', (message: FromThread<T>) => {
     if ('found' in message) return resolve({ found: message.found, importing, end: '' })
     importing = message.importing
     clearTimeout(timer)
-    timer = setTimeout(late, importMsMax)
+    timer = wait(importing === null ? READ_MS_MAX : importMsMax)
   })
   thread.once('error', reject)
   thread.once('exit', code => resolve({ importing, end: code === 0 || code === 13 ? 'never ends' : `ends its thread with code ${code}` }))

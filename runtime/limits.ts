@@ -30,5 +30,5 @@ export const limits: Limits = {
   closeMsMax: 5000,
   stalledMsMax: 30_000,
   buffersBytesMax: 2 ** 30,
-  growthBytesMax: 512 * 2 ** 20
+  growthBytesMax: 2 ** 30
 }

@@ -25,7 +25,7 @@ const LOOK_MS = 250
  * A thread ends itself when its heap is larger than the pipeline's limit (worker.ts). V8's own limit lies above: V8 ends
  * the whole process when a heap has no room for one large allocation, say of a growing map.
  */
-const HEAP_SPARE_MEGABYTES = 1024
+const HEAP_SPARE_MEGABYTES = 2048
 
 export class PipelineWorker {
   readonly health = new Map<string, Health>()
@@ -125,7 +125,7 @@ export class PipelineWorker {
   }
 
   #watchPulse (): void {
-    const { silenceMsMax, growthBytesMax } = this.#limits
+    const { silenceMsMax, prepareMsMax, growthBytesMax } = this.#limits
     let beats = -1
     let silentMs = 0
     let bytesBefore = 0
@@ -146,7 +146,8 @@ export class PipelineWorker {
       // Nobody can look into a busy thread; but it is most probably the one that fills the memory.
       if (silentMs > 8 * LOOK_MS && grown > growthBytesMax && step !== undefined) {
         this.#kill({ how: 'stuck', reason: `${step} has kept the thread busy while the process grew by ${Math.round(grown / 2 ** 20)} MiB`, plugin: step })
-      } else if (silentMs > silenceMsMax) {
+      // Before the first beat it loads its modules.
+      } else if (silentMs > (beats === 0 ? Math.max(prepareMsMax, silenceMsMax) : silenceMsMax)) {
         this.#kill({ how: 'stuck', reason: `${step ?? 'A step'} has kept the thread busy for ${Math.round(silentMs / 1000)} s without a pause`, plugin: step })
       }
     }, LOOK_MS)

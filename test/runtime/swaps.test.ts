@@ -1,3 +1,4 @@
+import './plain-threads.ts'
 import t from 'tap'
 import { checkRows, goesOn, numbered, openShop, running, schema } from './shop.ts'
 

@@ -1,3 +1,4 @@
+import '../plain-threads.ts'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -134,7 +135,7 @@ await t.test('a full disk is said so, loses nothing, and appends go on when ther
 await t.test('a file that may not grow stops appends, loses nothing, and they go on when it may', async t => {
   if (spawnSync('prlimit', ['--version']).status !== 0) return t.comment('There is no prlimit here')
   const folder = t.testdir()
-  const writer = startWriter({ folder, writer: 'a', to: endless, again: true }, ['prlimit', '--fsize=300000:unlimited'])
+  const writer = startWriter({ folder, writer: 'a', to: endless, again: true }, ['prlimit', '--fsize=1000000:unlimited'])
   t.teardown(() => kill(writer))
   await until(() => writer.said.filter(line => /^[A-Z]/.test(line)).length > 2, 'the file is at its limit', 60_000)
   t.strictSame([...new Set(writer.said.filter(line => /^[A-Z]/.test(line)))], ['BROKER_UNAVAILABLE'])
