@@ -40,5 +40,8 @@ async function write ({ folder, writer, to, again = false }: Orders, say: (text:
   await broker.close()
 }
 
+// At its size limit a file gives an error to a process that takes the signal, and ends any other.
+if (isMainThread) process.on('SIGXFSZ', () => {})
+
 if (!isMainThread && (workerData as Orders | undefined)?.writer !== undefined) await write(workerData as Orders, text => parentPort?.postMessage(text))
 else if (import.meta.main) await write(JSON.parse(process.argv[2] as string) as Orders, text => { writeSync(1, `${text}\n`) })
