@@ -53,3 +53,8 @@ await t.test('a process that is killed frees the folder', async t => {
   await ended
   lockFolder(folder).release()
 })
+
+await t.test('a folder that cannot be made is said so at once', async t => {
+  // /proc takes no folders, whoever asks.
+  t.throws(() => lockFolder('/proc/twolane/data'), { code: 'CONFIG_INVALID', message: /cannot be used/, remedy: /TWOLANE_DATA/ })
+})
