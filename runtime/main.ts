@@ -23,6 +23,8 @@ const STOP_MS_MAX = 9500
 
 const closers: Array<() => unknown> = []
 closeAtSignal()
+// At a limit of the size of files a write then fails, as on a full disk; the system's default is to end the process.
+process.on('SIGXFSZ', () => {})
 try {
   await main(process.cwd())
 } catch (error) {
