@@ -278,6 +278,8 @@ function repeatedBytes (columns: Columns, rows: number): number {
 /** A batch in pieces that one read can hold. */
 function * frames (batch: Batch): Generator<Batch, void, void> {
   const rowsMax = Math.max(1, Math.min(FRAME_ROWS_MAX, Math.floor(batch.length * FRAME_BYTES / Math.max(1, batch.bytes))))
+  // The usual case, once an append: nothing to cut.
+  if (batch.length <= rowsMax) return yield batch
   for (let from = 0; from < batch.length; from += rowsMax) {
     yield batch.select(Int32Array.from({ length: Math.min(rowsMax, batch.length - from) }, (_, i) => from + i))
   }
