@@ -1,4 +1,5 @@
 import { fromRows, rowsThatFit } from './batch.ts'
+import { Waker } from './waker.ts'
 import type { Batch, Row } from './batch.ts'
 import type { Topic } from './schema.ts'
 
@@ -27,13 +28,13 @@ export class Collector {
   dropped = 0
   readonly #topic: Topic
   readonly #limits: CollectorLimits
+  readonly #waker = new Waker()
   #rows: Row[] = []
   #sizes: number[] = []
   #bytes = 0
   #marked = false
   #failure: Error | undefined
   #ended = false
-  #wake: (() => void) | undefined
 
   constructor (topic: Topic, limits: CollectorLimits = { rows: 1000, ms: 20, pending: 100_000 }) {
     this.#topic = topic
@@ -56,20 +57,20 @@ export class Collector {
     this.#rows.push(row)
     this.#sizes.push(bytes)
     this.#bytes += bytes
-    if (this.#rows.length === 1 || this.#rows.length === this.#limits.rows) this.#wake?.()
+    if (this.#rows.length === 1 || this.#rows.length === this.#limits.rows) this.#waker.wake()
     return true
   }
 
   /** `batches` gives a batch soon even where no row waits: it carries rejected rows into their topic. */
   mark (): void {
     this.#marked = true
-    this.#wake?.()
+    this.#waker.wake()
   }
 
   /** No more rows: `batches` gives what is left, then returns. */
   end (): void {
     this.#ended = true
-    this.#wake?.()
+    this.#waker.wake()
   }
 
   /** The feed broke: `batches` gives what is left, then throws. */
@@ -84,9 +85,9 @@ export class Collector {
     if (signal.aborted) this.end()
     try {
       while (true) {
-        if (this.#rows.length === 0 && !this.#marked && !this.#ended) await this.#woken()
+        if (this.#rows.length === 0 && !this.#marked && !this.#ended) await this.#waker.sleep()
         // A first row waits a little for company.
-        if (this.#rows.length < this.#limits.rows && !this.#ended) await this.#woken(this.#limits.ms)
+        if (this.#rows.length < this.#limits.rows && !this.#ended) await this.#waker.sleep(this.#limits.ms)
         if (this.#rows.length > 0 || this.#marked) {
           this.#marked = false
           yield this.#take()
@@ -107,16 +108,5 @@ export class Collector {
     const bytes = this.#sizes.splice(0, rows).reduce((sum, size) => sum + size, 0)
     this.#bytes -= bytes
     return fromRows(this.#topic, this.#rows.splice(0, rows), bytes === 0 ? undefined : bytes)
-  }
-
-  #woken (ms?: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = ms === undefined ? undefined : setTimeout(() => this.#wake?.(), ms)
-      this.#wake = () => {
-        clearTimeout(timer)
-        this.#wake = undefined
-        resolve()
-      }
-    })
   }
 }

@@ -1,4 +1,5 @@
 import { fromRows } from '../../../runtime/batch.ts'
+import { Waker } from '../../../runtime/waker.ts'
 import type { Chunk, Row, Topic } from '../../../runtime/plugin.ts'
 import type { Progress } from './progress.ts'
 
@@ -38,10 +39,10 @@ export class Outbox {
   readonly #topics: Topics
   readonly #progress: Progress
   readonly #options: OutboxOptions
+  readonly #waker = new Waker()
   #entries: Entry[] = []
   #ended = false
   #failure: Error | undefined
-  #wake: (() => void) | undefined
   #roomy = Promise.withResolvers<void>()
 
   constructor (topics: Topics, progress: Progress, options: OutboxOptions) {
@@ -82,16 +83,16 @@ export class Outbox {
   end (failure?: Error): void {
     this.#failure ??= failure
     this.#ended = true
-    this.#wake?.()
+    this.#waker.wake()
   }
 
   async * chunks (): AsyncGenerator<Chunk, void, void> {
     let savedAt = -Infinity
     let saved = true
     while (true) {
-      if (this.#entries.length === 0 && !this.#ended) await this.#woken()
+      if (this.#entries.length === 0 && !this.#ended) await this.#waker.sleep()
       // A first row waits a little for company.
-      if (this.#entries.length < rowsMax && !this.#ended) await this.#woken(companyMs)
+      if (this.#entries.length < rowsMax && !this.#ended) await this.#waker.sleep(companyMs)
       if (this.#entries.length === 0 && this.#ended) break
       for (const [topic, rows] of this.#take()) {
         this.#fold(topic, rows)
@@ -129,17 +130,6 @@ export class Outbox {
 
   #put (entry: Entry): void {
     this.#entries.push(entry)
-    if (this.#entries.length === 1 || this.#entries.length === rowsMax) this.#wake?.()
-  }
-
-  #woken (ms?: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = ms === undefined ? undefined : setTimeout(() => this.#wake?.(), ms)
-      this.#wake = () => {
-        clearTimeout(timer)
-        this.#wake = undefined
-        resolve()
-      }
-    })
+    if (this.#entries.length === 1 || this.#entries.length === rowsMax) this.#waker.wake()
   }
 }
