@@ -278,6 +278,7 @@ function repeatedBytes (columns: Columns, rows: number): number {
 /** A batch in pieces that one read can hold. */
 function * frames (batch: Batch): Generator<Batch, void, void> {
   const rowsMax = Math.max(1, Math.min(FRAME_ROWS_MAX, Math.floor(batch.length * FRAME_BYTES / Math.max(1, batch.bytes))))
+  if (batch.length === 0) return
   // The usual case, once an append: nothing to cut.
   if (batch.length <= rowsMax) return yield batch
   for (let from = 0; from < batch.length; from += rowsMax) {
