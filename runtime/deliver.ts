@@ -11,7 +11,7 @@ import { without } from './chain.ts'
 import { checksum } from './checksum.ts'
 import { PlatformError } from './errors.ts'
 import type { Batch } from './batch.ts'
-import type { Assignment, Intent, Producer } from './broker/broker.ts'
+import type { Assignment, Found, Intent, Producer } from './broker/broker.ts'
 import type { Chain } from './chain.ts'
 import type { FlushLimits, Guarantee, Json, Logger, Range, Sink } from './plugin.ts'
 import type { Rejects } from './rejects.ts'
@@ -151,10 +151,11 @@ async function map (assignment: Assignment, range: Range, chain: Chain, rejects:
   let oldest = Infinity
   while (offset < range.to) {
     const found = await assignment.read(offset, { rows: READ_ROWS, bytes: Infinity, to: range.to })
-    if (found.length === 0) throw new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of an unfinished range is not in the topic any more`)
-    for (const batch of found) {
+    if (found.next === offset) throw new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of an unfinished range is not in the topic any more`)
+    offset = found.next
+    refuse(found, assignment.partition, rejects)
+    for (const batch of found.batches) {
       batches.push(chain.map(batch))
-      offset = batch.offsetAt(batch.length - 1) + 1
       bytes += batch.bytes
       oldest = Math.min(oldest, batch.position.time)
     }
@@ -179,16 +180,17 @@ async function gather ({ assignment, flush }: Delivery, { chain, rejects, from, 
   const due = (): boolean => to > from && idle() && performance.now() - since >= flush.ms
   while (rows < flush.rows && bytes < flush.bytes && rejects.length < REJECTS_MAX && !due()) {
     const found = await assignment.read(to, { rows: Math.min(READ_ROWS, flush.rows - rows), bytes: flush.bytes - bytes })
-    if (found.length === 0) {
+    if (found.next === to) {
       if (stop.aborted) break
       await assignment.wait(to, to === from ? IDLE_MS : Math.max(1, idle() ? since + flush.ms - performance.now() : flush.ms), stop)
       continue
     }
     if (to === from) since = performance.now()
-    for (const batch of found) {
+    to = found.next
+    refuse(found, assignment.partition, rejects)
+    for (const batch of found.batches) {
       const mapped = chain.map(batch)
       if (mapped.length > 0) batches.push(mapped)
-      to = batch.offsetAt(batch.length - 1) + 1
       rows += batch.length
       bytes += batch.bytes
       oldest = Math.min(oldest, batch.position.time)
@@ -198,6 +200,11 @@ async function gather ({ assignment, flush }: Delivery, { chain, rejects, from, 
   }
   if (to === from) return undefined
   return { range: { partition: assignment.partition, from, to }, batches, rows: count(batches), bytes, rejected: rejects.take(), state: chain.snapshot(), oldest }
+}
+
+/** What another client of the broker has written and the topic cannot take: it goes where rows go that a transform refuses. */
+function refuse ({ refused }: Found, partition: number, rejects: Rejects): void {
+  for (const { row, reason, offset } of refused) rejects.add({ row, reason, step: 'topic', partition, offset })
 }
 
 /** `verify`: of a range that was begun before; its intent stands, and it looks at what is in the destination before the commit. */

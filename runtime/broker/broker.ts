@@ -2,7 +2,7 @@
 // in one partition, a consumer group shares the partitions of a topic and commits offsets. Any implementation passes
 // test/conform/broker.ts.
 
-import type { Batch } from '../batch.ts'
+import type { Batch, Row } from '../batch.ts'
 import type { Json } from '../plugin.ts'
 import type { Topic } from '../schema.ts'
 
@@ -11,6 +11,10 @@ export interface Broker {
   producer (topic: Topic, name: string): Promise<Producer>
   /** One member of a consumer group. */
   consumer (topic: Topic, group: string): Promise<Consumer>
+  /** A seat that one process of all on this broker has at a time, such as the one that runs an input. */
+  lease (name: string): Promise<Lease>
+  /** Rows as they come, after the last `rows` there are, without a group. Ends with `signal`. */
+  follow (topic: Topic, options: { readonly rows: number, readonly signal: AbortSignal }): AsyncGenerator<Batch, void, void>
   /** What a topic holds; undefined: it does not exist yet. */
   inspect (topic: string): Promise<TopicState | undefined>
   /** Names of the topics that exist. */
@@ -40,6 +44,11 @@ export interface Consumer {
   close (): Promise<void>
 }
 
+export interface Lease {
+  /** Each time this process gets the seat: a signal that aborts when it is lost. Ends with `signal`, which gives the seat back. */
+  held (signal: AbortSignal): AsyncGenerator<AbortSignal, void, void>
+}
+
 /** The range that a group is about to write: durable before the first write, so that a crash leaves no doubt about what was tried. */
 export interface Intent {
   readonly from: number
@@ -60,15 +69,32 @@ export interface Committed {
   readonly intent: Intent | undefined
 }
 
+export interface Found {
+  readonly batches: readonly Batch[]
+  /** Records that are no row of the topic, which another client has written. */
+  readonly refused: readonly Refused[]
+  /** The offset to read on from; the one that was asked for: nothing is there yet. At most `to`. */
+  readonly next: number
+}
+
+export interface Refused {
+  readonly offset: number
+  readonly reason: string
+  /** As much of the record as can be shown. */
+  readonly row: Row
+}
+
 /** One partition of a topic in the hands of one member of a group. */
 export interface Assignment {
   readonly partition: number
+  /** Grows with each owner of the partition, so that a destination can refuse what an earlier one still sends. */
+  readonly epoch: number
   /** Aborted when the partition is taken away; commits fail with BROKER_FENCED from then on. */
   readonly signal: AbortSignal
   /** As of the assignment. Below what the topic still holds when retention has passed it: `read` then throws BROKER_OFFSET_LOST. */
   readonly committed: Committed
-  /** Batches from `offset` on: up to `rows` rows, at least one batch where there is any, none above `to`. Empty: nothing there yet. */
-  read (offset: number, limits: { readonly rows: number, readonly bytes: number, readonly to?: number }): Promise<Batch[]>
+  /** What there is from `offset` on: up to `rows` rows, at least one batch where there is any, none at `to` or above. */
+  read (offset: number, limits: { readonly rows: number, readonly bytes: number, readonly to?: number }): Promise<Found>
   /** Resolves when there may be rows at `offset`, after `ms`, or at the signal. */
   wait (offset: number, ms: number, signal: AbortSignal): Promise<void>
   /** Offsets the partition holds: [first, next). */

@@ -85,16 +85,10 @@ export async function readAll (assignment: Assignment, offset = assignment.commi
   let next = offset
   while (true) {
     const found = await assignment.read(next, all)
-    if (found.length === 0) return { batches, rows: numbersOf(batches), next }
-    batches.push(...found)
-    next = behind(found)
+    if (found.next === next) return { batches, rows: numbersOf(batches), next }
+    batches.push(...found.batches)
+    next = found.next
   }
-}
-
-/** The offset behind the last row. */
-function behind (batches: readonly Batch[]): number {
-  const last = batches.at(-1) as Batch
-  return last.offsetAt(last.length - 1) + 1
 }
 
 export function numbersOf (batches: readonly Batch[]): number[] {
@@ -259,13 +253,13 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     await appendEach(await broker.producer(topic, 'writer'), topic, [10, 10, 10, 10])
     const assignment = await assignOne(broker, topic, 'readers')
     const { offset } = assignment.committed
-    const some = await assignment.read(offset, { rows: 25, bytes: Infinity })
+    const { batches: some } = await assignment.read(offset, { rows: 25, bytes: Infinity })
     const rows = numbersOf(some)
     t.ok(rows.length >= 10 && rows.length <= 25, `${rows.length} rows`)
     t.strictSame(rows, range(0, rows.length))
-    t.ok(numbersOf(await assignment.read(offset, { rows: 1, bytes: Infinity })).length > 0, 'one batch, however few rows are wanted')
-    t.ok(numbersOf(await assignment.read(offset, { rows: 1000, bytes: 1 })).length > 0, 'one batch, however few bytes are wanted')
-    t.ok(numbersOf(await assignment.read(offset, { rows: 1000, bytes: 1 })).length < 40, 'but not all')
+    t.ok(numbersOf((await assignment.read(offset, { rows: 1, bytes: Infinity })).batches).length > 0, 'one batch, however few rows are wanted')
+    t.ok(numbersOf((await assignment.read(offset, { rows: 1000, bytes: 1 })).batches).length > 0, 'one batch, however few bytes are wanted')
+    t.ok(numbersOf((await assignment.read(offset, { rows: 1000, bytes: 1 })).batches).length < 40, 'but not all')
   },
 
   'a read begins and ends at any offset': async (t, { broker }) => {
@@ -279,14 +273,15 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
       const end = (offsets[to - 1] as number) + 1
       while (next < end) {
         const some = await assignment.read(next, { ...all, to: end })
-        found.push(...some)
-        next = behind(some)
+        found.push(...some.batches)
+        t.ok(some.next > next && some.next <= end, 'it goes on, and not beyond the end')
+        next = some.next
       }
       t.strictSame(numbersOf(found), range(from, to), `${from} to ${to}`)
       t.strictSame(offsetsOf(found), offsets.slice(from, to), 'with the offsets they had')
     }
     const { next } = await assignment.bounds()
-    t.strictSame(await assignment.read(next, all), [], 'nothing at the end')
+    t.strictSame(await assignment.read(next, all), { batches: [], refused: [], next }, 'nothing at the end')
   },
 
   'a wait ends when rows are appended, when they are there, after its time, and at the signal': async (t, { broker, again }) => {
@@ -327,6 +322,7 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     const reopened = await other.consumer(topic, 'readers')
     const [second] = await assign(reopened) as [Assignment]
     t.strictSame({ ...second.committed }, { offset, state: undefined, intent })
+    t.ok(second.epoch > first.epoch, 'the epoch grows with each owner')
     await second.commit(next, 1)
     await reopened.close()
     t.strictSame({ ...(await assignOne(await again(), topic, 'readers')).committed }, { offset: next, state: 1, intent: undefined })
@@ -398,6 +394,38 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     t.strictSame(numbersOf(await broker.tail(topic, 10)), range(30, 40))
   },
 
+  'a follower gets the last rows, then those that come, each once': async (t, { broker, again }) => {
+    const topic = makeTopic(2)
+    const producer = await broker.producer(topic, 'writer')
+    for (let n = 0; n < 10; n++) await producer.append([rowsOf(topic, n, n + 1, 4)])
+    const stop = new AbortController()
+    const seen: number[] = []
+    const following = (async () => {
+      for await (const batch of (await again()).follow(topic, { rows: 4, signal: stop.signal })) seen.push(...numbersOf([batch]))
+    })()
+    await until(() => seen.length === 4, 'the rows that are there')
+    for (let from = 10; from < 100; from += 10) await producer.append([rowsOf(topic, from, from + 10, 4)])
+    await until(() => seen.length >= 94, 'the rows that come')
+    stop.abort()
+    await following
+    t.strictSame(seen.sort((a, b) => a - b), range(6, 100))
+  },
+
+  'a lease is held until its signal': async (t, { broker }) => {
+    const lease = await broker.lease(`conform-${randomUUID().slice(0, 8)}`)
+    const stop = new AbortController()
+    let times = 0
+    for await (const lost of lease.held(stop.signal)) {
+      times++
+      t.notOk(lost.aborted, 'it is held')
+      stop.abort()
+      t.ok(lost.aborted, 'and given back')
+    }
+    t.equal(times, 1)
+    for await (const held of lease.held(AbortSignal.abort())) times += Number(!held.aborted)
+    t.equal(times, 1, 'nothing is held after the signal')
+  },
+
   'retention removes what is too old, and no younger row': async (t, { broker }) => {
     const topic = makeTopic(1, { retention: { ms: 60_000, bytes: Infinity, beyondOutputs: false } })
     await appendEach(await broker.producer(topic, 'writer'), topic, [10, 10])
@@ -423,7 +451,7 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     t.equal(await broker.trim(topic, { ...later, groups: ['readers', 'not started yet'] }), 0, 'a group that has not read yet needs all')
     const removed = await broker.trim(topic, later)
     t.ok(removed >= 10 && removed <= 15, `${removed} rows are gone`)
-    t.strictSame(numbersOf(await assignment.read(offsets[15] as number, all)).slice(0, 5), range(15, 20), 'the next row is there')
+    t.strictSame(numbersOf((await assignment.read(offsets[15] as number, all)).batches).slice(0, 5), range(15, 20), 'the next row is there')
 
     const beyond = { ...topic, retention: { ...topic.retention, beyondOutputs: true } }
     t.equal(await broker.trim(beyond, later), 30 - removed)

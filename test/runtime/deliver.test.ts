@@ -247,7 +247,7 @@ await t.test('while a portion settles the next one is gathered, and never more t
         ...assignment,
         read: async (offset, limits) => {
           const found = await assignment.read(offset, limits)
-          readTo = Math.max(readTo, ...found.map(batch => batch.offsetAt(batch.length - 1) + 1))
+          readTo = Math.max(readTo, found.next)
           return found
         }
       }

@@ -187,6 +187,7 @@ export function chainOf (mapping: Life['mapping'], state: Json | undefined, revi
 function faultyAssignment (assignment: Assignment, fault: Fault): Assignment {
   return {
     partition: assignment.partition,
+    epoch: assignment.epoch,
     signal: assignment.signal,
     committed: assignment.committed,
     read: (offset, limits) => assignment.read(offset, limits),

@@ -175,7 +175,7 @@ async function trueRows (folder: string, own: ReturnType<typeof makeTopic>): Pro
   try {
     const [assignment] = await assign(await broker.consumer(own, 'test')) as [Assignment]
     for (let offset = 0; offset < 20_000; offset += 1000) {
-      const rows = numbersOf(await assignment.read(offset, { rows: 1000, bytes: Infinity, to: offset + 1000 }))
+      const rows = numbersOf((await assignment.read(offset, { rows: 1000, bytes: Infinity, to: offset + 1000 })).batches)
       if (rows.some((n, i) => n !== offset + i)) throw new Error(`wrong rows at ${offset}`)
     }
     return undefined

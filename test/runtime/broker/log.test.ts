@@ -31,7 +31,7 @@ await t.test('a topic whose file was taken away never uses an offset again', asy
   await (await broker.producer(topic, 'a')).append([rows(10, 20)])
   const read = await assignment(broker, 'g')
   t.ok(read.committed.offset > 10, 'it begins far behind the offsets of before')
-  t.same(numbers(await read.read(read.committed.offset, everything)), numbers([rows(10, 20)]))
+  t.same(numbers((await read.read(read.committed.offset, everything)).batches), numbers([rows(10, 20)]))
   await broker.close()
 })
 
@@ -49,7 +49,7 @@ await t.test('a clock that was ahead makes no hole in the log', async t => {
   await appendAt(200, 30)
   await broker.trim(topic, { now: 5000, groups: [] })
   const read = await assignment(broker, 'g')
-  t.same(numbers(await read.read(10, everything)), numbers([rows(10, 40)]), 'only what is older than the batch that stays went')
+  t.same(numbers((await read.read(10, everything)).batches), numbers([rows(10, 40)]), 'only what is older than the batch that stays went')
   await broker.close()
 })
 
@@ -58,9 +58,9 @@ await t.test('a large batch is stored in pieces that one read can hold, in its o
   const producer = await broker.producer(topic, 'a')
   await producer.append([rows(0, 50_000)], { checkpoint: 'all' })
   const read = await assignment(broker, 'g')
-  const first = await read.read(0, { rows: 1, bytes: 1 })
+  const { batches: first } = await read.read(0, { rows: 1, bytes: 1 })
   t.ok(first.length === 1 && (first[0] as Batch).length <= 16_384)
-  t.same(numbers(await read.read(0, everything)), Array.from({ length: 50_000 }, (_, i) => i))
+  t.same(numbers((await read.read(0, everything)).batches), Array.from({ length: 50_000 }, (_, i) => i))
   await broker.close()
 })
 
@@ -69,7 +69,7 @@ await t.test('a text that repeats counts with every row that has it', async t =>
   const text = 'x'.repeat(10_000)
   await (await broker.producer(topic, 'a')).append([rows(0, 1000, text)])
   const read = await assignment(broker, 'g')
-  const [batch] = await read.read(0, everything)
+  const { batches: [batch] } = await read.read(0, everything)
   t.ok((batch as Batch).bytes > 1000 * text.length)
   await broker.close()
 })
