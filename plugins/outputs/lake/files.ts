@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { rawArrow } from '../../../runtime/arrow.ts'
-import { makeFolder, moveFile } from '../../../runtime/durable.ts'
 import { ParquetWriter } from './parquet.ts'
-import { leftoverPrefix } from './leftovers.ts'
+import type { Objects } from '../../../runtime/objects/objects.ts'
 import type { Batch, Context, Range } from '../../../runtime/plugin.ts'
 
 /** A row group holds as many rows or bytes at most; it is what is in memory at a time. */
@@ -12,7 +9,7 @@ const groupRowsMax = 65_536
 const groupBytesMax = 16 * 2 ** 20
 
 interface Place {
-  readonly root: string
+  readonly objects: Objects
   /** The columns, in order. */
   readonly names: readonly string[]
   readonly partition: number
@@ -53,18 +50,16 @@ export class PartitionFiles {
 
   /** Finishes the files and gives them their names; they cover the range without a gap. */
   async flush (range: Range): Promise<void> {
-    const { root, context: { topic, metrics } } = this.#place
+    const { objects, context: { topic, metrics } } = this.#place
     await this.#writeGroup()
     for (const { writer } of this.#files) await writer.finish()
     for (const [i, { day, from, writer }] of this.#files.entries()) {
       const first = i === 0 ? range.from : from
       const end = this.#files[i + 1]?.from ?? range.to
-      const folder = join(root, topic.name, `date=${day}`)
-      await makeFolder(folder)
-      const path = join(folder, `${topic.name}-${range.partition}-${digits(first)}-${digits(end)}.parquet`)
-      await moveFile(writer.path, path)
+      const { size } = await stat(writer.path)
+      await objects.put(`${topic.name}/date=${day}/${topic.name}-${range.partition}-${digits(first)}-${digits(end)}.parquet`, writer.path)
       metrics.count('files_written')
-      metrics.count('files_bytes', (await stat(path)).size)
+      metrics.count('files_bytes', size)
     }
     this.#files = []
   }
@@ -72,15 +67,18 @@ export class PartitionFiles {
   /** Removes what was not flushed. */
   async discard (): Promise<void> {
     this.#group = []
-    for (const { writer } of this.#files) await writer.discard()
+    for (const { writer } of this.#files) {
+      await writer.discard()
+      await this.#place.objects.discard(writer.path)
+    }
     this.#files = []
   }
 
   async #begin (day: string, from: number): Promise<void> {
     await this.#writeGroup()
-    const { root, partition, context: { topic } } = this.#place
-    const path = join(root, '_tmp', `${leftoverPrefix(this.#place.context)}${randomUUID()}.parquet`)
-    const writer = new ParquetWriter(path, { rowsMax: groupRowsMax, bytesMax: groupBytesMax }, { topic: topic.name, partition: String(partition), schema: topic.hash })
+    const { objects, partition, context: { topic } } = this.#place
+    const labels = { topic: topic.name, partition: String(partition), schema: topic.hash }
+    const writer = new ParquetWriter(objects.scratchFile(), { rowsMax: groupRowsMax, bytesMax: groupBytesMax }, labels)
     this.#files.push({ day, from, writer })
   }
 

@@ -1,4 +1,4 @@
-import { open, unlink } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { Compression, Table, WriterPropertiesBuilder, transformParquetStream } from 'parquet-wasm/node'
 import type { RecordBatch } from 'parquet-wasm/node'
 
@@ -49,11 +49,10 @@ export class ParquetWriter {
     await this.#done
   }
 
-  /** Gives the file up and removes it. */
+  /** Gives the file up; what is on the disk stays. */
   async discard (): Promise<void> {
     await this.#groups.abort(new Error('the file was given up')).catch(() => { /* it failed before */ })
     await this.#done.catch(() => { /* that is how it ends when it is given up */ })
-    await unlink(this.path).catch(() => { /* never made, or moved already */ })
   }
 }
 

@@ -12,6 +12,7 @@ import { ParquetWriter } from '../../../plugins/outputs/lake/parquet.ts'
 import { rawArrow } from '../../../runtime/arrow.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
+import { configure } from '../../conform/configure.ts'
 import { fakeContext, fakeTopic } from '../../conform/context.ts'
 import { conformOutput } from '../../conform/output.ts'
 import { startTestEngine } from '../../runtime/clickhouse/engine.ts'
@@ -73,7 +74,7 @@ await t.test('as an output', t => conformOutput(t, {
 
 await t.test('a row is kept as the source gave it, with its place in the topic', async t => {
   const dataFolder = t.testdir()
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   await sink.write(at([
     { symbol: 'AAPL', price: 'C190.10' },
     { symbol: 'Łódź 株 🚀', price: 190.1, extra: { venue: 'X', n: [1, null] } },
@@ -99,7 +100,7 @@ await t.test('a row is kept as the source gave it, with its place in the topic',
 
 await t.test('a flush that spans midnight makes a file a day, and together they cover the range', async t => {
   const dataFolder = t.testdir()
-  const sink = await lake.open({ folder: 'deep/lake' }, fakeContext({ topic, dataFolder: join(dataFolder, 'a') }))
+  const sink = await lake.open(configure(lake, { folder: 'deep/lake' }), fakeContext({ topic, dataFolder: join(dataFolder, 'a') }))
   await sink.write(at([{ symbol: 'A' }, { symbol: 'B' }], 10, Date.UTC(2024, 0, 2, 23, 59, 59, 999)))
   await sink.write(at([{ symbol: 'C' }], 12, Date.UTC(2024, 0, 3)))
   await sink.write(at([{ symbol: 'D' }], 13, Date.UTC(2024, 0, 3)))
@@ -113,7 +114,7 @@ await t.test('a flush that spans midnight makes a file a day, and together they 
 await t.test('a range that is written again replaces itself, byte for byte', async t => {
   const dataFolder = t.testdir()
   const once = async (): Promise<Buffer> => {
-    const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+    const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
     await sink.write(at([{ symbol: 'A' }], 0))
     await sink.write(at([{ symbol: 'B' }], 1))
     await sink.flush({ partition: 0, from: 0, to: 2 })
@@ -127,7 +128,7 @@ await t.test('a range that is written again replaces itself, byte for byte', asy
 
 await t.test('rows come in groups, so that memory does not grow with the file or with the number of files', async t => {
   const dataFolder = t.testdir()
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   const rows = Array.from({ length: 20_000 }, (_, i) => ({ symbol: 'AAPL', price: String(i * 7919 % 1000003) }))
   const columns = fromRows(topic, rows).columns
   const write = async (from: number, batches: number): Promise<void> => {
@@ -153,7 +154,7 @@ await t.test('rows come in groups, so that memory does not grow with the file or
 
 await t.test('nothing shows before the flush, and what was not flushed is removed', async t => {
   const dataFolder = t.testdir()
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   const rows = Array.from({ length: 70_000 }, () => ({ symbol: 'A' }))
   await sink.write(at(rows, 0))
   t.strictSame(files(dataFolder), [])
@@ -164,7 +165,7 @@ await t.test('nothing shows before the flush, and what was not flushed is remove
 
 await t.test('a flush without rows makes no file', async t => {
   const dataFolder = t.testdir()
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   await sink.write(at([], 0))
   await sink.flush({ partition: 0, from: 0, to: 9 })
   await sink.close()
@@ -188,7 +189,7 @@ await t.test('what a killed writer of the same step left is removed, and no othe
   put(`p.outputs.lake.${host}.${process.pid}.live.parquet`)
   put(`p.outputs.lake.${host}.1.live.parquet`)
   put(`other.outputs.lake.${host}.${gone.pid}.b.parquet`)
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder, pipeline: 'p', step: 'outputs.lake' }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder, pipeline: 'p', step: 'outputs.lake' }))
   await sink.close()
   t.strictSame(readdirSync(folder).sort(), [
     `other.outputs.lake.${host}.${gone.pid}.b.parquet`,
@@ -199,7 +200,7 @@ await t.test('what a killed writer of the same step left is removed, and no othe
 
 await t.test('a failure is clear, and no later flush passes over it', async t => {
   const dataFolder = t.testdir({ lake: { quotes: 'a file where a folder belongs' } })
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   await sink.write(at([{ symbol: 'A' }], 0))
   await t.rejects(sink.flush({ partition: 0, from: 0, to: 1 }), { code: 'DESTINATION_UNAVAILABLE', retryable: true })
   await t.rejects(sink.write(at([{ symbol: 'B' }], 1)), PlatformError)
@@ -207,8 +208,8 @@ await t.test('a failure is clear, and no later flush passes over it', async t =>
   await sink.close()
   t.strictSame(readdirSync(join(dataFolder, 'lake/_tmp')), [])
 
-  await t.rejects(lake.open({ folder: 'quotes/below' }, fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })), { code: 'DESTINATION_UNAVAILABLE' })
-  await t.rejects(lake.probe?.({ folder: 'quotes' }, fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })) ?? Promise.resolve(), { code: 'DESTINATION_UNAVAILABLE' })
+  await t.rejects(lake.open(configure(lake, { folder: 'quotes/below' }), fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })), { code: 'DESTINATION_UNAVAILABLE' })
+  await t.rejects(lake.probe?.(configure(lake, { folder: 'quotes' }), fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })) ?? Promise.resolve(), { code: 'DESTINATION_UNAVAILABLE' })
 })
 
 await t.test('a full disk ends the write that waits', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full here' }, async t => {
@@ -223,7 +224,7 @@ await t.test('a full disk ends the write that waits', { skip: existsSync('/dev/f
 await t.test('a temporary folder that vanishes ends the write that waits', async t => {
   const dataFolder = t.testdir()
   const context = fakeContext({ topic, dataFolder })
-  const sink = await lake.open({ folder: null }, context)
+  const sink = await lake.open(configure(lake, {}), context)
   rmSync(join(dataFolder, 'lake/_tmp'), { recursive: true })
   const rows = Array.from({ length: 70_000 }, () => ({ symbol: 'A' }))
   await t.rejects(async () => {
@@ -236,12 +237,12 @@ await t.test('a temporary folder that vanishes ends the write that waits', async
 
 await t.test('a field with the name of a column that the lake adds is refused at open', async t => {
   const context = fakeContext({ topic: fakeTopic('quotes', ['_offset']), dataFolder: t.testdir() })
-  await t.rejects(lake.open({ folder: null }, context), { code: 'CONFIG_INVALID', where: 'schemas/quotes.yaml' })
+  await t.rejects(lake.open(configure(lake, {}), context), { code: 'CONFIG_INVALID', where: 'schemas/quotes.yaml' })
 })
 
 await t.test('a field that readers would hide is warned about', async t => {
   const context = fakeContext({ topic: fakeTopic('bars', ['date']), dataFolder: t.testdir() })
-  await (await lake.open({ folder: null }, context)).close()
+  await (await lake.open(configure(lake, {}), context)).close()
   t.match(context.logs, [{ level: 'warn', message: /a field "date"/ }])
 })
 
@@ -249,7 +250,7 @@ const engineIsHere = await import('chdb').then(() => true, () => false)
 
 await t.test('ClickHouse reads the files, with types, nulls and times as they are', { skip: engineIsHere ? false : 'chdb is not installed' }, async t => {
   const dataFolder = t.testdir()
-  const sink = await lake.open({ folder: null }, fakeContext({ topic, dataFolder }))
+  const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   await sink.write(at([{ symbol: 'AAPL', price: 1 }, { symbol: 'ü', extra: { x: 1 } }], 7, noon + 123))
   await sink.flush({ partition: 0, from: 7, to: 9 })
   await sink.write(at([{ symbol: 'MSFT' }], 9, noon + 86_400_000))
