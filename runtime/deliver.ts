@@ -70,7 +70,9 @@ const IDLE_MS = 1000
 
 /** Until the signal; what was gathered by then still settles. Throws when the output, the broker or a transform fails. */
 export async function deliver (delivery: Delivery, signal: AbortSignal): Promise<void> {
-  const { assignment, revision } = delivery
+  const { assignment, sink, revision } = delivery
+  // Before the read-back: what an earlier owner sends behind it would be doubled.
+  await sink.own?.({ partition: assignment.partition, epoch: assignment.epoch })
   const { offset: first, state } = await start(delivery)
   let offset = first
   const open = await delivery.openChain(state, revision)

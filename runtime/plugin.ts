@@ -210,7 +210,19 @@ export interface Range {
   readonly to: number
 }
 
+/** Who writes the rows of a partition now. */
+export interface Owner {
+  readonly partition: number
+  /** Higher than that of every owner before. */
+  readonly epoch: number
+}
+
 export interface Sink {
+  /**
+   * First of all, once: when it resolves, nothing that an earlier owner still sends can land any more, except for what
+   * `landed` waits for. Throws BROKER_FENCED where there is a newer owner. A sink without it takes what a paused process sends late.
+   */
+  own? (owner: Owner): Promise<void>
   /** May buffer; stays pending while the destination is slow. */
   write (batch: Batch): Promise<void>
   /** Resolves when all that was written since the last flush is durable; only then is `range.to` committed. The range covers rows that transforms took out, too. */

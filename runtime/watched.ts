@@ -49,8 +49,9 @@ export interface Watching {
 }
 
 export function watchedSink (sink: Sink, { step, watch, limits }: Watching): Sink {
-  const { landed } = sink
+  const { landed, own } = sink
   return {
+    ...(own !== undefined && { own: owner => call({ step, watch, work: () => own.call(sink, owner) }) }),
     write: batch => call({ step, watch, work: () => sink.write(batch) }),
     flush: range => call({ step, watch, work: () => sink.flush(range) }),
     ...(landed !== undefined && { landed: range => call({ step, watch, work: () => landed.call(sink, range) }) }),

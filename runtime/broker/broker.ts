@@ -45,6 +45,8 @@ export interface Consumer {
 }
 
 export interface Lease {
+  /** Whether other processes may want the seat. */
+  readonly shared: boolean
   /** Each time this process gets the seat: a signal that aborts when it is lost. Ends with `signal`, which gives the seat back. */
   held (signal: AbortSignal): AsyncGenerator<AbortSignal, void, void>
 }
@@ -87,7 +89,10 @@ export interface Refused {
 /** One partition of a topic in the hands of one member of a group. */
 export interface Assignment {
   readonly partition: number
-  /** Grows with each owner of the partition, so that a destination can refuse what an earlier one still sends. */
+  /**
+   * Grows with each owner of the partition, so that a destination can refuse what an earlier one still sends. It never
+   * starts again at a low number, also where topic and group are made anew: the destination would refuse the new owner.
+   */
   readonly epoch: number
   /** Aborted when the partition is taken away; commits fail with BROKER_FENCED from then on. */
   readonly signal: AbortSignal

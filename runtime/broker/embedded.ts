@@ -57,7 +57,7 @@ export function openEmbedded ({ folder, now = Date.now }: EmbeddedOptions): Brok
       return new EmbeddedProducer(create(topic), topic, name, now)
     },
     async consumer (topic, group) {
-      return new EmbeddedConsumer(create(topic), topic, group)
+      return new EmbeddedConsumer(create(topic), topic, group, now)
     },
     async topics () {
       return existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('.db')).map(name => name.slice(0, -3)).sort() : []
@@ -86,6 +86,7 @@ export function openEmbedded ({ folder, now = Date.now }: EmbeddedOptions): Brok
 
 /** The folder has one process at a time, which has every seat. */
 const ownLease: Lease = {
+  shared: false,
   async * held (signal) {
     if (signal.aborted) return
     yield signal
@@ -153,21 +154,24 @@ class EmbeddedConsumer implements Consumer {
   readonly #file: TopicFile
   readonly #topic: Topic
   readonly #group: string
+  readonly #now: () => number
   readonly #lost = new AbortController()
 
-  constructor (file: TopicFile, topic: Topic, group: string) {
+  constructor (file: TopicFile, topic: Topic, group: string, now: () => number) {
     this.#file = file
     this.#topic = topic
     this.#group = group
+    this.#now = now
   }
 
   /** All partitions, at once and for good: an embedded topic has one member a group, the last one that asked. */
   async * assignments (): AsyncGenerator<Assignment, void, void> {
     const file = this.#file
+    // An epoch is at least the time: the groups of a file that was taken away begin anew and are newer still.
     for (const { partition } of file.all<{ partition: number }>('select partition from partitions order by partition')) {
       const row = file.transaction(() => file.get<{ epoch: number, offset: number, state: string | null, intent: string | null }>(
-        `insert into groups (name, partition, epoch, offset) values (?1, ?2, 1, coalesce((select min(base) from log where partition = ?2), (select next from partitions where partition = ?2)))
-         on conflict (name, partition) do update set epoch = epoch + 1 returning epoch, offset, state, intent`, this.#group, partition))
+        `insert into groups (name, partition, epoch, offset) values (?1, ?2, ?3, coalesce((select min(base) from log where partition = ?2), (select next from partitions where partition = ?2)))
+         on conflict (name, partition) do update set epoch = max(epoch + 1, ?3) returning epoch, offset, state, intent`, this.#group, partition, Math.max(1, this.#now())))
       if (row === undefined) continue
       const committed: Committed = {
         offset: row.offset,

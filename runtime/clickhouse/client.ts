@@ -4,10 +4,13 @@
 
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client'
-import { PlatformError, describe } from '../errors.ts'
-import { quoteName, quoteTable } from './sql.ts'
+import { PlatformError } from '../errors.ts'
+import { classify } from './answers.ts'
+import { fence } from './owners.ts'
+import type { Seat } from './owners.ts'
+import { quoteName, quoteTable, quoteText } from './sql.ts'
 import type { TableName } from './sql.ts'
 
 /** What a statement may take where nobody says otherwise. */
@@ -31,10 +34,11 @@ const insertSettings = {
   insert_deduplicate: 0,
   max_insert_threads: '1',
   max_insert_block_size: '16777216',
-  min_insert_block_size_rows: '0',
+  min_insert_block_size_rows: '16777216',
   min_insert_block_size_bytes: '0',
   input_format_skip_unknown_fields: 0,
   input_format_null_as_default: 0,
+  insert_null_as_default: 0,
   input_format_arrow_allow_missing_columns: 0,
   date_time_overflow_behavior: 'throw'
 } as const satisfies ClickHouseSettings
@@ -47,7 +51,15 @@ export interface InsertOptions {
   readonly queryId: string
   /** Days that one insert may hold; the engine refuses more. */
   readonly partitionsMax: number
+  /** The insert is refused with BROKER_FENCED unless this is still the newest owner. */
+  readonly owner?: Seat
   readonly signal?: AbortSignal
+}
+
+/** A column of an insert; the type is that of the table, in ClickHouse's words. */
+export interface InsertColumn {
+  readonly name: string
+  readonly type: string
 }
 
 export interface StatementOptions {
@@ -66,7 +78,7 @@ export interface ClickHouse {
   /** All rows of a query. */
   rows<T> (sql: string, options?: StatementOptions): Promise<T[]>
   /** Rows as an Arrow IPC stream; columns go by name. Resolves when they are durable. */
-  insertArrow (table: TableName, columns: readonly string[], bytes: Uint8Array, options: InsertOptions): Promise<void>
+  insertArrow (table: TableName, columns: readonly InsertColumn[], bytes: Uint8Array, options: InsertOptions): Promise<void>
   close (): Promise<void>
 }
 
@@ -155,9 +167,9 @@ function connection (client: ClickHouseClient, address: string, inserts: ClickHo
       const result = await client.query({ query, format: 'JSONEachRow', ...common(options) })
       return result.json<T>()
     }),
-    insertArrow: async (table, columns, bytes, { queryId, partitionsMax, signal }) => guarded(async () => {
+    insertArrow: async (table, columns, bytes, { queryId, partitionsMax, owner, signal }) => guarded(async () => {
       const { stream } = await client.exec({
-        query: `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')}) FORMAT ArrowStream`,
+        query: insertStatement(table, columns, owner),
         values: Readable.from(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { objectMode: false }),
         query_id: queryId,
         clickhouse_settings: { ...inserts, max_partitions_per_insert_block: String(partitionsMax) },
@@ -170,32 +182,13 @@ function connection (client: ClickHouseClient, address: string, inserts: ClickHo
   }
 }
 
-/**
- * Answers after which trying again can help. Whether the rows are there is not known then: a read-back tells.
- * The names are in the engine's ErrorCodes.
- */
-const retryableCodes = new Set([
-  3, 33, 74, 75, 76, 107, 159, 164, 202, 203, 209, 210, 236, 241, 242, 243, 252, 285, 290, 319, 394, 425, 439, 517, 733, 735, 745, 999
-])
-
-const noSpace = 243
-
-/** The engine's code of an error that this module threw; undefined: it did not come from the engine. */
-export function engineCode (error: unknown): number | undefined {
-  const cause = error instanceof PlatformError ? error.cause : error
-  return cause instanceof ClickHouseError ? Number(cause.code) : undefined
-}
-
-/** What an error of the client means. No answer, or none that the engine wrote, means that the outcome is not known. */
-export function classify (error: unknown, address: string): PlatformError {
-  if (error instanceof PlatformError) return error
-  const code = engineCode(error)
-  const message = `ClickHouse at ${address}: ${describe(error)}`
-  if (code === undefined) {
-    return new PlatformError('DESTINATION_UNAVAILABLE', message, { cause: error, remedy: 'Check that ClickHouse runs and can be reached.' })
-  }
-  if (code === noSpace) return new PlatformError('DISK_FULL', message, { cause: error, remedy: 'Free space on the disk of ClickHouse.' })
-  return new PlatformError(retryableCodes.has(code) ? 'DESTINATION_UNAVAILABLE' : 'DESTINATION_REFUSED', message, { cause: error })
+/** An owner's insert asks about the owner while it runs: then there is no moment between the question and the rows. */
+function insertStatement (table: TableName, columns: readonly InsertColumn[], owner: Seat | undefined): string {
+  const names = columns.map(({ name }) => quoteName(name)).join(', ')
+  const into = `INSERT INTO ${quoteTable(table)} (${names})`
+  if (owner === undefined) return `${into} FORMAT ArrowStream`
+  const structure = columns.map(({ name, type }) => `${quoteName(name)} ${type}`).join(', ')
+  return `${into} SELECT ${names} FROM input(${quoteText(structure)}) WHERE ${fence(owner)} FORMAT ArrowStream`
 }
 
 function withoutPassword (url: string): string {

@@ -44,6 +44,8 @@ interface Running {
 }
 
 const closeMs = 7000
+/** As a server's http_max_uri_size: an INSERT names all columns of its table in the URL. */
+const uriBytesMax = 1024 * 1024
 let running: Running | undefined
 
 process.on('message', (order: Order) => {
@@ -63,7 +65,7 @@ async function start (options: StartOptions): Promise<void> {
     const pipes = options.limits.readsMax + options.limits.abandonedMax
     spool = await Spool.open(options.folder, { roomBytes: options.spoolRoomBytes, pipes })
     const queries = new Queries(engine, spool, options.limits)
-    const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (message, response) => {
+    const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000, maxHeaderSize: uriBytesMax }, (message, response) => {
       void answer(message, response, engine, queries, options.credentials)
     })
     server.maxConnections = 512

@@ -35,7 +35,7 @@ export async function bareLoop ({ file, url, table, rows, enginePid }: Bare): Pr
   await client.command('CREATE DATABASE IF NOT EXISTS streaming')
   await client.command(`CREATE TABLE streaming.${table} (symbol LowCardinality(String), event_time DateTime64(3, 'UTC'), ${numeric.map(name => `${name} Nullable(Float64)`).join(', ')}, exchange LowCardinality(Nullable(String)), source LowCardinality(Nullable(String)), _offset Int64)
     ENGINE = MergeTree PARTITION BY toDate32(event_time) ORDER BY (symbol, event_time) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`)
-  const columns = ['symbol', 'event_time', ...numeric, 'exchange', 'source', '_offset']
+  const columns = ['symbol', 'event_time', ...numeric, 'exchange', 'source', '_offset'].map(name => ({ name, type: '' }))
   const database = new DatabaseSync(file)
   const select = database.prepare('select body from log where base >= ? order by base limit ?')
   const stop = stopwatch([enginePid])

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { encodeArrow, positionColumns } from '../../../runtime/arrow.ts'
-import { engineCode } from '../../../runtime/clickhouse/client.ts'
-import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
-import { fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
+import { encodeArrow } from '../../../runtime/arrow.ts'
+import { engineCode } from '../../../runtime/clickhouse/answers.ts'
+import type { ClickHouse, InsertColumn } from '../../../runtime/clickhouse/client.ts'
+import { columnsOf, fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
+import { claim } from '../../../runtime/clickhouse/owners.ts'
+import type { Seat } from '../../../runtime/clickhouse/owners.ts'
 import { quoteTable } from '../../../runtime/clickhouse/sql.ts'
 import type { TableName } from '../../../runtime/clickhouse/sql.ts'
 import { PlatformError, describe } from '../../../runtime/errors.ts'
-import type { Batch, Context, Range, Sink, Topic } from '../../../runtime/plugin.ts'
+import type { Batch, Context, Owner, Range, Sink, Topic } from '../../../runtime/plugin.ts'
 import type { Field } from '../../../runtime/schema.ts'
 import { insertAround } from './bisect.ts'
 import { awaitQuiet } from './quiet.ts'
@@ -34,7 +36,8 @@ export class TableSink implements Sink {
   readonly #seconds: number
   readonly #context: Context
   readonly #fields: readonly Field[]
-  readonly #columns: readonly string[]
+  readonly #columns: readonly InsertColumn[]
+  #owner: Seat | undefined
   #batches: Batch[] = []
 
   constructor (client: ClickHouse, { schema, table, seconds }: { readonly schema: Topic, readonly table: TableName, readonly seconds: number }, context: Context) {
@@ -44,7 +47,14 @@ export class TableSink implements Sink {
     this.#seconds = seconds
     this.#context = context
     this.#fields = fieldsOf(schema)
-    this.#columns = [...this.#fields.map(({ name }) => name), ...positionColumns]
+    this.#columns = columnsOf(schema)
+  }
+
+  async own ({ partition, epoch }: Owner): Promise<void> {
+    const { pipeline, step, topic } = this.#context
+    const seat = { table: this.#table, writer: `${pipeline}:${step}`, topic: topic.name, partition, epoch }
+    await claim(this.#client, seat)
+    this.#owner = seat
   }
 
   async write (batch: Batch): Promise<void> {
@@ -121,7 +131,7 @@ export class TableSink implements Sink {
     else signal.addEventListener('abort', onStop)
     try {
       await this.#client.insertArrow(this.#table, this.#columns, bytes, {
-        queryId: `${this.#statementName(partition)}${randomUUID()}`, partitionsMax: daysAnInsertMax, signal: abandoned.signal
+        queryId: `${this.#statementName(partition)}${randomUUID()}`, partitionsMax: daysAnInsertMax, signal: abandoned.signal, ...(this.#owner !== undefined && { owner: this.#owner })
       })
     } finally {
       signal.removeEventListener('abort', onStop)

@@ -5,8 +5,9 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Table, Utf8, makeVector, tableToIPC, vectorFromArray } from 'apache-arrow'
-import { classify, connectClickHouse, engineCode } from '../../../runtime/clickhouse/client.ts'
-import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { classify, engineCode } from '../../../runtime/clickhouse/answers.ts'
+import { connectClickHouse } from '../../../runtime/clickhouse/client.ts'
+import type { ClickHouse, InsertColumn } from '../../../runtime/clickhouse/client.ts'
 import { startEmbedded } from '../../../runtime/clickhouse/embedded.ts'
 import { PlatformError, describe } from '../../../runtime/errors.ts'
 
@@ -54,6 +55,7 @@ async function fake (t: Test, answer: (request: IncomingMessage, response: Serve
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
 }
 
+const columns = (...names: string[]): InsertColumn[] => names.map(name => ({ name, type: name === 'a' ? 'Int32' : 'Nullable(String)' }))
 const arrow = (): Uint8Array => tableToIPC(new Table({ a: makeVector(Int32Array.of(1, 2)), b: vectorFromArray(['x', null], new Utf8()) }), 'stream')
 
 await t.test('an engine takes the settings that correctness rests on', async t => {
@@ -78,7 +80,7 @@ await t.test('an engine that does not take one is refused, and the setting is na
 await t.test('a setting that this version does not know is not sent', async t => {
   const { url, seen } = await fake(t, () => false)
   await connected(async client => {
-    await client.insertArrow({ database: 'd', table: 't' }, ['a'], arrow(), { queryId: 'q1', partitionsMax: 7 })
+    await client.insertArrow({ database: 'd', table: 't' }, columns('a'), arrow(), { queryId: 'q1', partitionsMax: 7 })
   }, url)
   const insert = seen.at(-1)?.searchParams
   t.equal(insert?.get('query'), 'INSERT INTO `d`.`t` (`a`) FORMAT ArrowStream')
@@ -102,18 +104,18 @@ await t.test('an insert goes by column names, all or nothing', async t => {
     await client.command('CREATE TABLE c.t (b Nullable(String), a Int32, z Nullable(Int8)) ENGINE = MergeTree ORDER BY a')
     const table = { database: 'c', table: 't' }
     const options = { queryId: 'insert-1', partitionsMax: 10 }
-    await client.insertArrow(table, ['a', 'b'], arrow(), options)
+    await client.insertArrow(table, columns('a', 'b'), arrow(), options)
     t.strictSame(await client.rows('SELECT a, b, z FROM c.t ORDER BY a'), [{ a: 1, b: 'x', z: null }, { a: 2, b: null, z: null }])
 
-    const unknown = await failure(client.insertArrow(table, ['a', 'nowhere'], arrow(), options))
+    const unknown = await failure(client.insertArrow(table, columns('a', 'nowhere'), arrow(), options))
     t.strictSame([unknown.code, engineCode(unknown)], ['DESTINATION_REFUSED', 16])
     await client.command('CREATE TABLE c.strict (a Int32, b String) ENGINE = MergeTree ORDER BY a')
-    const nulls = await failure(client.insertArrow({ database: 'c', table: 'strict' }, ['a', 'b'], arrow(), options))
+    const nulls = await failure(client.insertArrow({ database: 'c', table: 'strict' }, columns('a', 'b'), arrow(), options))
     t.equal(nulls.retryable, false)
     t.match(nulls.message, /NULL|Nullable/i)
-    const missing = await failure(client.insertArrow(table, ['a', 'b', 'z'], arrow(), options))
+    const missing = await failure(client.insertArrow(table, columns('a', 'b', 'z'), arrow(), options))
     t.equal(missing.retryable, false, 'a column that the data lack is not filled in')
-    const cut = await failure(client.insertArrow(table, ['a', 'b'], arrow().subarray(0, 300), options))
+    const cut = await failure(client.insertArrow(table, columns('a', 'b'), arrow().subarray(0, 300), options))
     t.ok(cut.code.startsWith('DESTINATION'))
     t.strictSame(await client.rows('SELECT count() AS n FROM c.t'), [{ n: '2' }])
     t.strictSame(await client.rows('SELECT count() AS n FROM c.strict'), [{ n: '0' }])
@@ -162,7 +164,7 @@ await t.test('what the network does is not known, what the engine says is', asyn
   const client = await connectClickHouse(url)
   for (const [name, response, wanted] of cases) {
     respond = response
-    const error = await failure(client.insertArrow({ database: 'd', table: 't' }, ['a'], arrow(), { queryId: name, partitionsMax: 1 }))
+    const error = await failure(client.insertArrow({ database: 'd', table: 't' }, columns('a'), arrow(), { queryId: name, partitionsMax: 1 }))
     t.equal(error.code, wanted, `${name}: ${describe(error)}`)
   }
   await client.close()

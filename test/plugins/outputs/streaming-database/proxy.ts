@@ -6,9 +6,10 @@ import type { AddressInfo, Socket } from 'node:net'
  * - `pass`: hands everything on.
  * - `refuse`: ends every connection at once.
  * - `hang`: takes requests and hands nothing on.
+ * - `hold`: takes requests and hands them on when the mode changes.
  * - `deaf`: hands requests on and ends the connection at the first byte of an answer.
  */
-export type Mode = 'pass' | 'refuse' | 'hang' | 'deaf'
+export type Mode = 'pass' | 'refuse' | 'hang' | 'hold' | 'deaf'
 
 /** A network in the hands of a test, on the way to one server. */
 export class Proxy {
@@ -16,6 +17,7 @@ export class Proxy {
   readonly #target: URL
   readonly #server = createServer(socket => this.#connected(socket))
   readonly #sockets = new Set<Socket>()
+  readonly #held: Array<() => void> = []
 
   constructor (url: string) {
     this.#target = new URL(url)
@@ -31,8 +33,10 @@ export class Proxy {
 
   /** From now on; connections that are open feel it too. */
   set (mode: Mode): void {
+    const held = this.mode === 'hold'
     this.mode = mode
-    if (mode !== 'deaf') this.#drop()
+    if (held) for (const handOn of this.#held.splice(0)) handOn()
+    else if (mode !== 'deaf' && mode !== 'hold') this.#drop()
   }
 
   async close (): Promise<void> {
@@ -50,7 +54,10 @@ export class Proxy {
     if (this.mode === 'refuse') socket.destroy()
     if (this.mode === 'refuse' || this.mode === 'hang') return
     const server = this.#keep(connect(Number(this.#target.port), this.#target.hostname))
-    socket.on('data', bytes => server.write(bytes))
+    socket.on('data', bytes => {
+      if (this.mode === 'hold') this.#held.push(() => server.write(bytes))
+      else server.write(bytes)
+    })
     server.on('data', bytes => {
       if (this.mode === 'deaf') socket.destroy()
       else socket.write(bytes)

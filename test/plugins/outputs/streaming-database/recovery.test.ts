@@ -18,9 +18,12 @@ t.teardown(() => engine.close())
 const client = await connectClickHouse(engine.url)
 t.teardown(() => client.close())
 
+let owners = 0
+
 async function open (database: string, { topic = source.topic, url = engine.url, seconds = 60 }: { topic?: Topic, url?: string, seconds?: number } = {}) {
   const context = fakeContext({ topic, services: { clickhouse: url } })
   const sink = await plugin.open(configure(plugin, { database, models: 'none', timeout_seconds: seconds }), context)
+  await sink.own?.({ partition: 0, epoch: ++owners })
   return { sink, context }
 }
 

@@ -16,10 +16,13 @@ t.teardown(() => engine.close())
 const client = await connectClickHouse(engine.url)
 t.teardown(() => client.close())
 
+let owners = 0
+
 async function store (topic: Topic, batch: Batch): Promise<FakeContext> {
   const context = fakeContext({ topic, services: { clickhouse: engine.url } })
   const sink = await plugin.open(configure(plugin, { models: 'none' }), context)
   try {
+    await sink.own?.({ partition: batch.position.partition, epoch: ++owners })
     await sink.write(batch)
     await sink.flush({ partition: batch.position.partition, from: batch.position.offset, to: batch.position.offset + batch.length })
   } finally {
