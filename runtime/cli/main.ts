@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   restart: ['<pipeline>', 'stop a pipeline and start it anew'],
   tail: ['<topic> [--follow] [--rows n] [--json]', 'show the last rows of a topic'],
   query: ['"<sql>" [--format name]', 'send one statement to ClickHouse'],
+  clickhouse: ['[--data folder] [--host address] [--port n] [--user name] [--memory-gigabytes n]', 'run the embedded ClickHouse alone, for several runtimes to share, until Ctrl-C'],
   simulate: ['<source> [options]', 'run a source that behaves like the real one, until Ctrl-C']
 }
 

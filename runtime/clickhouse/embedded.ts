@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
+import { isIPv6 } from 'node:net'
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,7 +26,11 @@ export interface EmbeddedOptions {
   readonly folder: string
   /** The default, 0, lets the system choose once; it stays the same over restarts. */
   readonly port?: number
-  /** `null` lets anybody on this machine in. The default is a random password for the user `default`. */
+  /** @default 127.0.0.1: nobody but this machine */
+  readonly host?: string
+  /** @default `default` */
+  readonly user?: string
+  /** `null` lets anybody who reaches the port in. The default is a random password. */
   readonly password?: string | null
   /** Of the whole engine; the default is 40 % of the machine's memory. */
   readonly memoryBytesMax?: number
@@ -43,7 +48,7 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedClickHouse {
-  /** `http://user:password@127.0.0.1:port`; valid until `close`, also over restarts of the engine. */
+  /** `http://user:password@host:port`; valid until `close`, also over restarts of the engine. */
   readonly url: string
   /** Of the engine's process now; undefined while there is none. */
   readonly pid: number | undefined
@@ -64,6 +69,7 @@ const stableMs = 30_000
 const lockTries = 4
 const lockDelayMs = 500
 const mebibyte = 1024 * 1024
+const loopback = '127.0.0.1'
 
 /**
  * Starts ClickHouse in a process of its own and keeps it running: when it dies it is started again, on the same
@@ -101,8 +107,9 @@ class Embedded implements EmbeddedClickHouse {
   readonly #onAbort = () => { void this.close() }
 
   get url (): string {
-    const user = this.#password === null ? '' : `default:${encodeURIComponent(this.#password)}@`
-    return `http://${user}127.0.0.1:${this.#port}`
+    const { host = loopback, user = 'default' } = this.#options
+    const credentials = this.#password === null ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(this.#password)}@`
+    return `http://${credentials}${isIPv6(host) ? `[${host}]` : host}:${this.#port}`
   }
 
   get pid (): number | undefined {
@@ -126,7 +133,7 @@ class Embedded implements EmbeddedClickHouse {
       }
       if (report.reason !== 'in-use' || tries === lockTries) {
         this.#options.signal?.removeEventListener('abort', this.#onAbort)
-        throw startError(report, this.#folder, this.#port)
+        throw startError(report, this.#folder, this.#port, this.#options.host)
       }
       await new Promise(resolve => setTimeout(resolve, lockDelayMs))
     }
@@ -200,7 +207,7 @@ class Embedded implements EmbeddedClickHouse {
     const { child, report } = await this.#launch()
     if (this.#closing !== undefined) return
     if (report.type === 'up') this.#up(child, report)
-    else this.#later(startError(report, this.#folder, this.#port).toString())
+    else this.#later(startError(report, this.#folder, this.#port, this.#options.host).toString())
   }
 
   async #close (): Promise<void> {
@@ -233,8 +240,9 @@ function startOptions (options: EmbeddedOptions, folder: string, port: number, p
   const writesMax = Math.max(2, availableParallelism())
   return {
     folder,
+    host: options.host ?? loopback,
     port,
-    ...(password === null ? {} : { credentials: { user: 'default', password } }),
+    ...(password === null ? {} : { credentials: { user: options.user ?? 'default', password } }),
     engineArgs: [...engineArgs(options), ...options.engineArgs ?? []],
     limits: {
       readsMax: options.readsMax ?? 6,
@@ -263,11 +271,11 @@ function engineArgs ({ memoryBytesMax, readSecondsMax }: EmbeddedOptions): strin
   ]
 }
 
-function startError ({ reason, message }: Extract<Report, { type: 'failed' }>, folder: string, port: number): PlatformError {
+function startError ({ reason, message }: Extract<Report, { type: 'failed' }>, folder: string, port: number, host = loopback): PlatformError {
   switch (reason) {
     case 'missing': return new PlatformError('ENGINE_MISSING', `The embedded ClickHouse engine cannot be loaded: ${message}`, { remedy: 'Install it with `npm install chdb`, or set TWOLANE_CLICKHOUSE to the URL of a ClickHouse server.' })
     case 'in-use': return new PlatformError('DATA_FOLDER_IN_USE', `Another process has the ClickHouse folder ${folder} open: ${message}`, { remedy: 'Stop the other process, or choose another data folder.' })
-    case 'port': return new PlatformError('ENGINE_UNAVAILABLE', `Port ${port} of 127.0.0.1 is taken: ${message}`, { remedy: 'Free the port, or choose another one.' })
+    case 'port': return new PlatformError('ENGINE_UNAVAILABLE', `Port ${port} of ${host} cannot be listened on: ${message}`, { remedy: 'Free the port, or choose another one.' })
     case 'other': return new PlatformError('ENGINE_UNAVAILABLE', `The embedded ClickHouse engine does not start: ${message}`, { remedy: `See whether the folder ${folder} is readable and has free space.` })
   }
 }

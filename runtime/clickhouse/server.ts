@@ -1,5 +1,5 @@
 /**
- * The embedded ClickHouse's own process: the chDB engine behind ClickHouse's HTTP interface on loopback.
+ * The embedded ClickHouse's own process: the chDB engine behind ClickHouse's HTTP interface.
  * `embedded.ts` forks it and sends it one `start`; it answers `up` or `failed`. It ends when it is told `close`,
  * or at once when its parent is gone, for the engine is safe against both.
  */
@@ -22,6 +22,7 @@ export type Order =
 
 export interface StartOptions {
   readonly folder: string
+  readonly host: string
   /** 0 lets the system choose. */
   readonly port: number
   readonly credentials?: Credentials
@@ -69,7 +70,7 @@ async function start (options: StartOptions): Promise<void> {
       void answer(message, response, engine, queries, options.credentials)
     })
     server.maxConnections = 512
-    await listen(server, options.port)
+    await listen(server, options)
     running = { engine, queries, spool, server }
     report({ type: 'up', port: (server.address() as AddressInfo).port, version: engine.version })
   } catch (error) {
@@ -104,10 +105,10 @@ async function answer (message: IncomingMessage, response: ServerResponse, engin
   await queries.handle(message, response, url)
 }
 
-function listen (server: Server, port: number): Promise<void> {
+function listen (server: Server, { host, port }: StartOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, host, () => {
       server.off('error', reject)
       resolve()
     })
@@ -117,7 +118,7 @@ function listen (server: Server, port: number): Promise<void> {
 function failure (error: unknown): Report {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof EngineMissing) return { type: 'failed', reason: 'missing', message }
-  if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return { type: 'failed', reason: 'port', message }
+  if (['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND'].includes((error as NodeJS.ErrnoException).code ?? '')) return { type: 'failed', reason: 'port', message }
   const inUse = fromEngine(error).code === 76
   return { type: 'failed', reason: inUse ? 'in-use' : 'other', message }
 }

@@ -39,7 +39,7 @@ for (const [kind, name] of [['plain', "it's data"], ['like a pattern', "a{b,c}*?
     const child = fork(fileURLToPath(new URL('../../../../runtime/clickhouse/server.ts', import.meta.url)), { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     t.teardown(() => { child.kill('SIGKILL') })
     const limits = { readsMax: 2, writesMax: 2, waitingMax: 8, waitMs: 10_000, abandonedMax: 1, bodyBytesMax: 1_000_000 }
-    const order: Order = { type: 'start', options: { folder, port: 0, engineArgs: [], limits, spoolRoomBytes: Number.MAX_SAFE_INTEGER } }
+    const order: Order = { type: 'start', options: { folder, host: '127.0.0.1', port: 0, engineArgs: [], limits, spoolRoomBytes: Number.MAX_SAFE_INTEGER } }
     child.send(order)
     const [report] = await once(child, 'message') as [Report]
     t.match(report, { type: 'up' })
