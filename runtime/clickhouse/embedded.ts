@@ -275,7 +275,7 @@ function startError ({ reason, message }: Extract<Report, { type: 'failed' }>, f
   switch (reason) {
     case 'missing': return new PlatformError('ENGINE_MISSING', `The embedded ClickHouse engine cannot be loaded: ${message}`, { remedy: 'Install it with `npm install chdb`, or set TWOLANE_CLICKHOUSE to the URL of a ClickHouse server.' })
     case 'in-use': return new PlatformError('DATA_FOLDER_IN_USE', `Another process has the ClickHouse folder ${folder} open: ${message}`, { remedy: 'Stop the other process, or choose another data folder.' })
-    case 'port': return new PlatformError('ENGINE_UNAVAILABLE', `Port ${port} of ${host} cannot be listened on: ${message}`, { remedy: 'Free the port, or choose another one.' })
+    case 'port': return new PlatformError('ENGINE_UNAVAILABLE', `Port ${port} of ${host} is taken, or cannot be listened on: ${message}`, { remedy: 'Free the port, or choose another one.' })
     case 'other': return new PlatformError('ENGINE_UNAVAILABLE', `The embedded ClickHouse engine does not start: ${message}`, { remedy: `See whether the folder ${folder} is readable and has free space.` })
   }
 }
