@@ -92,8 +92,9 @@ export class FolderObjects implements Objects {
     const names = entries.map(entry => entry.isDirectory() ? `${entry.name}/` : entry.name).sort()
     for (const name of names) {
       const path = folder + name
-      if (path === `${scratchName}/` || !(path.startsWith(prefix) || prefix.startsWith(path))) continue
-      if (name.endsWith('/')) {
+      const isFolder = name.endsWith('/')
+      if (path === `${scratchName}/` || !(path.startsWith(prefix) || (isFolder && prefix.startsWith(path)))) continue
+      if (isFolder) {
         yield * this.#below(path, prefix)
         continue
       }

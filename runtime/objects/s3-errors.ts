@@ -36,9 +36,9 @@ const byName: Readonly<Record<string, Meaning>> = {
   SlowDown: busy,
   ThrottlingException: busy,
   // Its uploads were aborted by the store or by another writer of the same range.
-  NoSuchUpload: { code: 'DESTINATION_UNAVAILABLE', says: 'The upload was ended from elsewhere' },
-  TimeoutError: { code: 'DESTINATION_UNAVAILABLE', says: 'The store did not answer in time', remedy: 'Where it is only slow, raise timeout_seconds of the output.' }
+  NoSuchUpload: { code: 'DESTINATION_UNAVAILABLE', says: 'The upload was ended from elsewhere' }
 }
+const late: Meaning = { code: 'DESTINATION_UNAVAILABLE', says: 'The store did not answer in time', remedy: 'Where it is only slow, raise timeout_seconds of the output.' }
 
 interface StoreError extends Error {
   readonly code?: string
@@ -56,6 +56,8 @@ function meaningOf (error: StoreError): Meaning {
   const { name, code, message } = error
   const known = byName[name]
   if (known !== undefined) return { ...known, says: told(known.says, message) }
+  // The client gives this name to a connection that was reset, too; its text about a limit is for who writes a client.
+  if (name === 'TimeoutError' && (code === undefined || code === 'ETIMEDOUT')) return late
   if (message === 'Region is missing') return { code: 'CONFIG_INVALID', says: 'The region of the bucket is not known', remedy: 'Set `region` of the output, or AWS_REGION in the environment of the platform.' }
   const status = error.$metadata?.httpStatusCode
   if (status === 507) return full
@@ -63,7 +65,7 @@ function meaningOf (error: StoreError): Meaning {
     return { code: 'DESTINATION_REFUSED', says: told(`The store refused with ${status} ${name}`, message) }
   }
   if (status !== undefined) return { code: 'DESTINATION_UNAVAILABLE', says: told(`The store failed with ${status} ${name}`, message) }
-  if (code !== undefined && /CERT|SSL|TLS|ALTNAME/.test(code)) {
+  if (code !== undefined && /CERT|SIGNATURE|SSL|TLS|ALTNAME/.test(code)) {
     return { code: 'DESTINATION_UNAVAILABLE', says: `The certificate of the store is not trusted: ${message}`, remedy: 'Renew it, or name the authority that signed it in NODE_EXTRA_CA_CERTS.' }
   }
   if (code !== undefined) return { code: 'DESTINATION_UNAVAILABLE', says: `The store cannot be reached: ${message === '' ? code : message}`, remedy: 'Check `endpoint` and the network.' }

@@ -48,8 +48,7 @@ export class S3Objects implements Objects {
     await this.#attempt(name, async () => {
       if (!await inParts(file)) return uploadWhole(this.#client, target, file)
       await writeDurably(noteOf(file), JSON.stringify(target))
-      await uploadParts(this.#client, target, file)
-      await unlink(noteOf(file))
+      if (await uploadParts(this.#client, target, file)) await unlink(noteOf(file))
     })
     await this.discard(file)
   }

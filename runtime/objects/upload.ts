@@ -28,14 +28,16 @@ export async function uploadWhole (client: S3Client, target: Target, file: strin
   await client.send(new PutObjectCommand({ ...target, Body: await readFile(file) }))
 }
 
-/** After a failure the upload is left to `abortUploads`. */
-export async function uploadParts (client: S3Client, target: Target, file: string): Promise<void> {
+/** After a failure the upload is left to `abortUploads`. Resolves to false when a second one may have been begun on the way, and is left to it, too. */
+export async function uploadParts (client: S3Client, target: Target, file: string): Promise<boolean> {
   const handle = await open(file)
   try {
-    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }))
+    const { UploadId, $metadata } = await client.send(new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }))
     const upload = { ...target, UploadId }
     const Parts = await sendParts(client, upload, handle)
     await client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
+    // An attempt whose answer was lost has begun one, too.
+    return ($metadata.attempts ?? 1) === 1
   } finally {
     await handle.close()
   }
@@ -65,9 +67,12 @@ async function sendParts (client: S3Client, upload: Target & { readonly UploadId
   let next = 0
 
   async function lane (): Promise<void> {
+    // One buffer for all parts of the lane: a part that the store has acknowledged is not needed any more.
+    const buffer = Buffer.allocUnsafeSlow(partBytes)
     while (next < count && !failed.signal.aborted) {
       const i = next++
-      const Body = await readPart(handle, i * partBytes, Math.min(size, (i + 1) * partBytes))
+      const Body = buffer.subarray(0, Math.min(size - i * partBytes, partBytes))
+      await fill(Body, handle, i * partBytes)
       const { ETag, ChecksumCRC32 } = await client.send(new UploadPartCommand({ ...upload, PartNumber: i + 1, Body }), { abortSignal: failed.signal })
       parts[i] = { PartNumber: i + 1, ETag, ChecksumCRC32 }
     }
@@ -78,8 +83,7 @@ async function sendParts (client: S3Client, upload: Target & { readonly UploadId
   return parts
 }
 
-async function readPart (handle: FileHandle, from: number, to: number): Promise<Buffer> {
-  const part = Buffer.allocUnsafeSlow(to - from)
+async function fill (part: Buffer, handle: FileHandle, from: number): Promise<void> {
   let filled = 0
   while (filled < part.length) {
     const { bytesRead } = await handle.read(part, filled, part.length - filled, from + filled)
@@ -87,5 +91,4 @@ async function readPart (handle: FileHandle, from: number, to: number): Promise<
     if (bytesRead === 0) throw new Error('The file became shorter while it was sent')
     filled += bytesRead
   }
-  return part
 }
