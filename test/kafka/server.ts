@@ -1,0 +1,208 @@
+// A real Apache Kafka on loopback: one node that is broker and controller (KRaft). A test file starts at most one.
+//
+//   const skip = noKafka()
+//   await t.test('a claim', { skip }, async t => { const kafka = await startKafka({ folder: t.testdir() }) … })
+//
+// With KAFKA_BROKERS set, that Kafka is used where a test asks for nothing special. Whatever happens to the test's
+// process, the Kafka ends with it.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { kafkaClassPath, whyNoKafka } from './distribution.ts'
+import { kafkaProperties, scramArguments } from './properties.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { Listener, User } from './properties.ts'
+
+const UP_MS_MAX = 90_000
+const java = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
+
+export interface KafkaOptions {
+  /** Where it keeps all. */
+  readonly folder: string
+  /** A Kafka of one's own even where KAFKA_BROKERS is set: it is killed, paused, or has other settings. */
+  readonly own?: boolean
+  /** Settings of server.properties beside the usual ones. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Beside the plain one. */
+  readonly listeners?: readonly Listener[]
+  /** May log in at listeners with `sasl`. */
+  readonly users?: readonly User[]
+}
+
+export interface KafkaServer {
+  /** `host:port` of the plain listener; of KAFKA_BROKERS also several with commas. */
+  readonly brokers: string
+  /** `host:port` of a listener of the options. */
+  address (listener: string): string
+  /** The process; undefined: it is not ours. */
+  readonly pid: number | undefined
+  /** After `kill` or `stop`: again, on the same data and ports. Resolves when it answers. */
+  start (): Promise<void>
+  /** SIGKILL. */
+  kill (): Promise<void>
+  /** SIGTERM, and it ends in order. */
+  stop (): Promise<void>
+  /** SIGSTOP: connections stay open, and nothing answers. */
+  pause (): void
+  resume (): void
+}
+
+/** For `skip` of a test: why there is no Kafka, or false. */
+export function noKafka (): string | false {
+  return process.env['KAFKA_BROKERS'] ? false : whyNoKafka()
+}
+
+/** For `skip` of a test that needs a Kafka of its own. */
+export function noOwnKafka (): string | false {
+  return whyNoKafka()
+}
+
+export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
+  const given = process.env['KAFKA_BROKERS']
+  const special = options.own === true || options.properties !== undefined || options.listeners !== undefined
+  if (given && !special) return foreign(given)
+  const names = ['plain', 'controller', ...(options.listeners ?? []).map(({ name }) => name)]
+  const ports = new Map<string, number>()
+  for (const name of names) ports.set(name, await freePort([...ports.values()]))
+  const classPath = await kafkaClassPath()
+  mkdirSync(options.folder, { recursive: true })
+  const file = join(options.folder, 'server.properties')
+  writeFileSync(file, kafkaProperties({ ...options, ports }))
+  format(classPath, file, options.users ?? [])
+  const server = new OwnKafka(classPath, file, ports)
+  await server.start()
+  return server
+}
+
+function format (classPath: string, file: string, users: readonly User[]): void {
+  const args = [...java, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', 'dHdvbGFuZS10ZXN0cy0wMQ', '-c', file, ...scramArguments(users)]
+  const { status, stdout, stderr } = spawnSync('java', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`Apache Kafka's storage could not be formatted: ${stdout}${stderr}`)
+}
+
+class OwnKafka implements KafkaServer {
+  readonly brokers: string
+  readonly #classPath: string
+  readonly #file: string
+  readonly #ports: ReadonlyMap<string, number>
+  #process: ChildProcess | undefined
+
+  constructor (classPath: string, file: string, ports: ReadonlyMap<string, number>) {
+    this.#classPath = classPath
+    this.#file = file
+    this.#ports = ports
+    this.brokers = this.address('plain')
+  }
+
+  get pid (): number | undefined {
+    return this.#process?.pid
+  }
+
+  address (listener: string): string {
+    const port = this.#ports.get(listener)
+    if (port === undefined) throw new Error(`There is no listener ${listener}`)
+    return `127.0.0.1:${port}`
+  }
+
+  async start (): Promise<void> {
+    const child = spawn('java', [...java, '-cp', this.#classPath, 'kafka.Kafka', this.#file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#process = child
+    endTogether(child)
+    let printed = ''
+    const read = (text: Buffer): void => { printed = (printed + String(text)).slice(-10_000) }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    await up(this.brokers, () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Apache Kafka ended with ${child.exitCode ?? child.signalCode}: ${printed}`)
+    })
+  }
+
+  kill (): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  stop (): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  pause (): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
+  resume (): void {
+    this.#process?.kill('SIGCONT')
+  }
+
+  async #end (signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+}
+
+/** A shell that waits for the end of this process, which closes its input, and then kills the child. */
+function endTogether (child: ChildProcess): void {
+  const guard = spawn('sh', ['-c', 'read line; kill -9 "$1"', 'sh', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+  guard.unref()
+  child.once('exit', () => guard.kill('SIGKILL'))
+}
+
+function foreign (brokers: string): KafkaServer {
+  const refuse = (): never => { throw new Error('The Kafka of KAFKA_BROKERS is not ours to stop: ask for { own: true }') }
+  return { brokers, pid: undefined, address: refuse, start: refuse, kill: refuse, pause: refuse, resume: refuse, stop: async () => {} }
+}
+
+/** Resolves when the broker leads what it holds and answers clients. */
+async function up (brokers: string, check: () => void): Promise<void> {
+  const [host, port] = brokers.split(':') as [string, string]
+  const end = performance.now() + UP_MS_MAX
+  const client = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 1000, requestTimeout: 5000 })
+  while (true) {
+    check()
+    if (performance.now() > end) throw new Error(`Apache Kafka does not answer after ${UP_MS_MAX / 1000} s`)
+    if (await accepts(host, Number(port)) && await leads(client)) return
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+function accepts (host: string, port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect(port, host, () => resolve(true)).on('error', () => resolve(false))
+  return promise.finally(() => socket.destroy())
+}
+
+async function leads (client: Kafka): Promise<boolean> {
+  const admin = client.admin()
+  try {
+    await admin.connect()
+    const { brokers } = await admin.describeCluster()
+    const { topics } = await admin.fetchTopicMetadata()
+    return brokers.length > 0 && topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
+  } catch {
+    // It is not up yet.
+    return false
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** Below the range that systems take for outgoing connections, so that it is still free after a restart. */
+async function freePort (others: readonly number[]): Promise<number> {
+  while (true) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000)
+    if (!others.includes(port) && await listens(port)) return port
+  }
+}
+
+function listens (port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const server = createServer().once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  return promise
+}
