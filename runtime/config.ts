@@ -2,10 +2,13 @@
 // without both the defaults are fit for one machine.
 
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { checkYaml } from './check.ts'
 import { PlatformError } from './errors.ts'
 import { coreScalar, interpolate } from './interpolate.ts'
+import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { Environment } from './interpolate.ts'
 import { collect, configInvalid } from './problems.ts'
 import type { Problem } from './problems.ts'
@@ -14,12 +17,23 @@ import { readYaml } from './yaml.ts'
 import type { YamlFile } from './yaml.ts'
 
 export const logLevels = ['error', 'warn', 'info', 'debug', 'silent'] as const
+export const roles = ['any', 'worker'] as const
+const compressions = ['none', 'gzip', 'zstd'] as const
+const mechanisms = ['', 'plain', 'scram-sha-256', 'scram-sha-512'] as const
 
 export interface PlatformConfig {
   readonly port: number
   readonly host: string
+  /** Of this process among several on one broker. */
+  readonly name: string
+  /** `worker`: it never becomes the control side. */
+  readonly role: typeof roles[number]
+  /** Where other machines reach it; empty: where it listens. */
+  readonly advertisedUrl: string
   /** Absolute. */
   readonly dataFolder: string
+  /** Undefined: the embedded broker. */
+  readonly kafka: KafkaConfig | undefined
   /** `embedded`, or the URL of a ClickHouse server. */
   readonly clickhouse: string
   /** What the embedded engine may use. */
@@ -42,6 +56,21 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   port: { variable: 'TWOLANE_PORT', schema: { type: 'integer', minimum: 0, maximum: 65_535, default: 8080, description: 'Port of the control panel and the API; 0: any free one.' } },
   host: { variable: 'TWOLANE_HOST', schema: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' } },
   data_folder: { variable: 'TWOLANE_DATA', schema: { type: 'string', minLength: 1, default: './data', description: 'Folder of all state; relative to the project.' } },
+  name: { variable: 'TWOLANE_NAME', schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{0,100}$', default: '', description: 'Name of this process among several on one broker; empty: made of host name and data folder.' } },
+  role: { variable: 'TWOLANE_ROLE', schema: { type: 'string', enum: [...roles], default: 'any', description: 'worker: runs pipelines only; any: may be the control side, too, which one of them is at a time.' } },
+  advertised_url: { variable: 'TWOLANE_ADVERTISED_URL', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'Address under which other machines reach this process; empty: where it listens.' } },
+  broker: { variable: 'TWOLANE_BROKER', schema: { type: 'string', pattern: '^(?:embedded|kafka://[^\\s/@,]+(?:,[^\\s/@,]+)*)$', default: 'embedded', description: 'embedded, or kafka://host:port[,host:port].' } },
+  kafka_prefix: { variable: 'TWOLANE_KAFKA_PREFIX', schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{0,64}$', default: '', description: 'Put before the names of all topics and groups, so that several installations share one Kafka.' } },
+  kafka_replication: { variable: 'TWOLANE_KAFKA_REPLICATION', schema: { type: 'integer', minimum: 1, maximum: 32, default: 1, description: 'Copies that Kafka keeps of the topics which the platform makes; 3 on a cluster.' } },
+  kafka_compression: { variable: 'TWOLANE_KAFKA_COMPRESSION', schema: { type: 'string', enum: [...compressions], default: 'none', description: 'How what the platform appends is compressed.' } },
+  kafka_session_seconds: { variable: 'TWOLANE_KAFKA_SESSION_SECONDS', schema: { type: 'number', minimum: 6, maximum: 300, default: 10, description: 'Silence after which Kafka gives the work of a process to the others.' } },
+  kafka_tls: { variable: 'TWOLANE_KAFKA_TLS', schema: { type: 'boolean', default: false, description: 'Connect with TLS.' } },
+  kafka_ca_file: { variable: 'TWOLANE_KAFKA_CA_FILE', schema: { type: 'string', default: '', description: 'Certificate of the authority that signed those of the brokers (PEM), where the system does not know it.' } },
+  kafka_certificate_file: { variable: 'TWOLANE_KAFKA_CERTIFICATE_FILE', schema: { type: 'string', default: '', description: 'Certificate of this client (PEM), where the brokers want one.' } },
+  kafka_key_file: { variable: 'TWOLANE_KAFKA_KEY_FILE', schema: { type: 'string', default: '', description: 'Its private key (PEM).' } },
+  kafka_sasl: { variable: 'TWOLANE_KAFKA_SASL', schema: { type: 'string', enum: [...mechanisms], default: '', description: 'How to log in; empty: without.' } },
+  kafka_user: { variable: 'TWOLANE_KAFKA_USER', schema: { type: 'string', default: '', description: 'Who logs in.' } },
+  kafka_password: { variable: 'TWOLANE_KAFKA_PASSWORD', schema: { type: 'string', default: '', description: 'The password.', writeOnly: true } },
   clickhouse: { variable: 'TWOLANE_CLICKHOUSE', schema: { type: 'string', pattern: '^(?:embedded|https?://[^\\s]+)$', default: 'embedded', description: 'embedded, or http(s)://user:password@host:8123.', writeOnly: true } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
   admin_token: { variable: 'TWOLANE_ADMIN_TOKEN', schema: { type: 'string', default: '', description: 'Token of the first administrator, 16 characters or more; empty: one is made at the first start.', pattern: '^(?:.{16,})?$', writeOnly: true } },
@@ -75,15 +104,45 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
   const value = { ...fromFile, ...fromEnvironment }
   const dataFolder = resolve(root, value['data_folder'] as string)
   const token = value['admin_token'] as string
+  const name = value['name'] as string
   return {
     port: value['port'] as number,
     host: value['host'] as string,
+    name: name === '' ? `${hostname()}-${crc32(dataFolder).toString(16).padStart(8, '0')}` : name,
+    role: value['role'] as PlatformConfig['role'],
+    advertisedUrl: value['advertised_url'] as string,
     dataFolder,
+    kafka: await kafkaOf(root, value),
     clickhouse: value['clickhouse'] as string,
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
-    secrets: [...new Set([...yaml.secrets, ...secretsOf(token, value['clickhouse'] as string)])]
+    secrets: [...new Set([...yaml.secrets, ...secretsOf(token, value['clickhouse'] as string, value['kafka_password'] as string)])]
+  }
+}
+
+async function kafkaOf (root: string, value: Readonly<Record<string, Json>>): Promise<KafkaConfig | undefined> {
+  const broker = value['broker'] as string
+  if (broker === 'embedded') return undefined
+  const pem = async (key: string): Promise<Record<string, string>> => {
+    const path = value[`kafka_${key}_file`] as string
+    if (path === '') return {}
+    try {
+      return { [key === 'certificate' ? 'cert' : key]: await readFile(resolve(root, path), 'utf8') }
+    } catch (cause) {
+      throw new PlatformError('CONFIG_INVALID', `kafka_${key}_file: ${path} cannot be read`, { where: file, cause })
+    }
+  }
+  const tls = { ...await pem('ca'), ...await pem('certificate'), ...await pem('key') }
+  const mechanism = value['kafka_sasl'] as typeof mechanisms[number]
+  return {
+    brokers: broker.slice('kafka://'.length).split(','),
+    ...((value['kafka_tls'] === true || Object.keys(tls).length > 0) && { ssl: Object.keys(tls).length > 0 ? tls : true }),
+    ...(mechanism !== '' && { sasl: { mechanism, username: value['kafka_user'] as string, password: value['kafka_password'] as string } }),
+    replicationFactor: value['kafka_replication'] as number,
+    compression: value['kafka_compression'] as typeof compressions[number],
+    prefix: value['kafka_prefix'] as string,
+    sessionTimeoutMs: (value['kafka_session_seconds'] as number) * 1000
   }
 }
 
@@ -102,9 +161,9 @@ function environmentFile (variable: string): YamlFile {
   return { file: 'environment', value: {}, where: () => `environment ${variable}`, problem, plain: () => false, source: () => undefined, replaced: new Map() }
 }
 
-function secretsOf (token: string, clickhouse: string): string[] {
+function secretsOf (token: string, clickhouse: string, kafkaPassword: string): string[] {
   const password = clickhouse === 'embedded' ? '' : URL.parse(clickhouse)?.password ?? ''
-  return [token, decoded(password), password].filter(text => text !== '')
+  return [token, decoded(password), password, kafkaPassword].filter(text => text !== '')
 }
 
 function decoded (text: string): string {

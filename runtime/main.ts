@@ -43,6 +43,7 @@ async function main (root: string): Promise<void> {
   closers.push(() => app.close())
   await app.listen({ host: config.host, port: config.port })
   const url = await tellAddress(app, config)
+  if (platform.url === '') platform.url = url
   for (const line of greeting(platform, url)) process.stdout.write(`${line}\n`)
 }
 

@@ -1,6 +1,7 @@
 // What the main thread and a pipeline's worker thread say to each other.
 
 import type { MetricObject } from 'prom-client'
+import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { Limits } from './limits.ts'
 import type { Health } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -11,6 +12,8 @@ import type { Watch } from './watched.ts'
 export interface WorkerData {
   readonly root: string
   readonly dataFolder: string
+  /** Undefined: the embedded broker. */
+  readonly kafka: KafkaConfig | undefined
   readonly pipeline: Pipeline
   readonly schemas: ReadonlyMap<string, Topic>
   /** URL of ClickHouse with user and password; undefined: there is none. */

@@ -16,6 +16,7 @@ export const platformTopic: Topic = {
     field('time', { kind: 'timestamp', unit: 'ms' }, { required: true, mandatory: true, description: 'When it happened', cast: { ...plainCast, unit: 'ms' } }),
     field('kind', { kind: 'enum', values: ['log', 'metric'] }, { required: true, description: 'What the row is' }),
     field('level', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Of a log: error, warn, info or debug' }),
+    field('runtime', { kind: 'string' }, { lowCardinality: true, description: 'Name of the process' }),
     field('pipeline', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Empty: the platform itself' }),
     field('step', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Input, transform or output; empty: the pipeline as a whole' }),
     field('name', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Of a log its message, of a metric its name' }),
@@ -26,7 +27,7 @@ export const platformTopic: Topic = {
   eventTime: 'time',
   partitions: 1,
   retention: { ms: 30 * 86_400_000, bytes: 256 * 2 ** 20, beyondOutputs: true },
-  hash: 'platform-1'
+  hash: 'platform-2'
 }
 
 const PENDING_ROWS_MAX = 20_000
@@ -39,38 +40,67 @@ interface LogLine { readonly time: number, readonly level: number, readonly pipe
 /** Collects logs and metrics and appends them once a second. Never in the way: what it cannot hold is counted and dropped. */
 export class PlatformTopic {
   dropped = 0
+  readonly #runtime: string
   #rows: Row[] = []
+  #broker: Broker | undefined
   #producer: Producer | undefined
+  #flushing: Promise<void> | undefined
+  /** The last failure that was told. */
+  #said = ''
   readonly #timers: NodeJS.Timeout[] = []
 
-  async open (broker: Broker, metrics: () => MetricObjectWithValues[]): Promise<void> {
-    this.#producer = await broker.producer(platformTopic, 'platform')
+  constructor (runtime: string) {
+    this.#runtime = runtime
+  }
+
+  open (broker: Broker, metrics: () => MetricObjectWithValues[]): void {
+    this.#broker = broker
     this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS), setInterval(() => this.#measure(metrics()), METRICS_MS))
   }
 
   /** A line of a log, as JSON. */
   log (line: string): void {
     const { time, level, pipeline = '', step = '', msg = '', ...fields } = JSON.parse(line) as LogLine
-    this.#push({ time, kind: 'log', level: levels[level] ?? 'info', pipeline, step, name: msg, value: null, fields })
+    this.#push({ time, kind: 'log', level: levels[level] ?? 'info', runtime: this.#runtime, pipeline, step, name: msg, value: null, fields })
   }
 
   async flush (): Promise<void> {
-    if (this.#rows.length === 0 || this.#producer === undefined) return
+    if (this.#flushing !== undefined || this.#broker === undefined) return this.#flushing
+    this.#flushing = this.#append(this.#broker)
+    await this.#flushing
+    this.#flushing = undefined
+  }
+
+  async #append (broker: Broker): Promise<void> {
     const rows = this.#rows
+    if (rows.length === 0) return
     this.#rows = []
     try {
+      this.#producer ??= await broker.producer(platformTopic, `platform/${this.#runtime}`)
       await this.#producer.append([fromRows(platformTopic, rows)])
+      this.#said = ''
     } catch (error) {
-      this.dropped += rows.length
-      // Through the log it would come back here.
-      process.stderr.write(`The topic _platform takes no rows: ${describe(error)}\n`)
+      this.#producer = undefined
+      this.#keep(rows)
+      // Through the log it would come back here; and once is enough.
+      const reason = describe(error)
+      if (reason !== this.#said) process.stderr.write(`The topic _platform takes no rows: ${reason}\n`)
+      this.#said = reason
     }
   }
 
   async close (): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
+    await this.#flushing
     await this.flush()
     await this.#producer?.close()
+  }
+
+  /** What could not be appended, for the next attempt; the newest rows give way. */
+  #keep (rows: readonly Row[]): void {
+    const all = [...rows, ...this.#rows]
+    this.#rows = all.slice(0, PENDING_ROWS_MAX)
+    this.dropped += all.length - this.#rows.length
   }
 
   #measure (metrics: MetricObjectWithValues[]): void {
@@ -79,7 +109,7 @@ export class PlatformTopic {
       for (const { value, labels, metricName } of values) {
         // The buckets of a histogram are for Prometheus; its sum and count are kept.
         if (metricName?.endsWith('_bucket') === true) continue
-        this.#push({ time, kind: 'metric', level: '', pipeline: labels['pipeline'] ?? '', step: labels['step'] ?? '', name: metricName ?? name, value, fields: null })
+        this.#push({ time, kind: 'metric', level: '', runtime: this.#runtime, pipeline: labels['pipeline'] ?? '', step: labels['step'] ?? '', name: metricName ?? name, value, fields: null })
       }
     }
   }

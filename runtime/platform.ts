@@ -1,12 +1,14 @@
-// The whole platform in one process: data folder, broker, ClickHouse, pipelines, control side. Opened in order, closed
-// in reverse.
+// One runtime of the platform: data folder, broker, ClickHouse, the other runtimes, pipelines. Opened in order, closed in
+// reverse.
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openBroker } from './broker/open.ts'
+import { checkPeers, peersOf, fleetOf } from './peers.ts'
 import { startEmbedded } from './clickhouse/embedded.ts'
 import { describe } from './errors.ts'
 import { readFiles } from './files.ts'
+import { runtimesTopic } from './fleet.ts'
 import { lockFolder } from './lock.ts'
 import { openLog } from './log.ts'
 import { masker } from './mask.ts'
@@ -15,14 +17,18 @@ import { groupOf } from './run.ts'
 import { rejectedTopic } from './schema.ts'
 import { Store } from './store.ts'
 import { Supervisor } from './supervisor.ts'
+import type { Peers } from './supervisor.ts'
 import type { Broker } from './broker/broker.ts'
 import type { EmbeddedClickHouse } from './clickhouse/embedded.ts'
 import type { PlatformConfig } from './config.ts'
+import type { Fleet } from './fleet.ts'
 import type { Logger } from 'pino'
 
 const TRIM_MS = 60_000
 /** How long a pipeline may take to settle when the platform stops. */
 const STOP_MS_MAX = 6000
+/** How long the start waits for a broker that does not answer. */
+const KNOWN_MS_MAX = 8000
 
 export interface Platform {
   readonly root: string
@@ -31,6 +37,11 @@ export interface Platform {
   readonly store: Store
   readonly broker: Broker
   readonly supervisor: Supervisor
+  /** The other runtimes on the same broker. */
+  readonly fleet: Fleet
+  readonly peers: Peers
+  /** Where the admin endpoint is; set when it listens. */
+  url: string
   /** URL with user and password. */
   readonly clickhouse: string | undefined
   readonly log: Logger
@@ -39,7 +50,7 @@ export interface Platform {
   /** Log and metric rows that were dropped. */
   readonly rowsDropped: number
   isAdminToken (token: string): boolean
-  /** Parts that should be healthy and are not. */
+  /** Parts of this runtime that should be healthy and are not. */
   failing (): Array<{ readonly name: string, readonly reasons: readonly string[] }>
   /** Drains and stops everything; nothing is lost. */
   close (): Promise<void>
@@ -61,9 +72,9 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const newAdminToken = config.adminToken === undefined ? store.makeAdminToken() : undefined
     if (config.adminToken !== undefined) store.setAdminToken(config.adminToken)
 
-    const broker = openBroker({ dataFolder })
+    const broker = await openBroker({ dataFolder, kafka: config.kafka })
     closers.push(() => broker.close())
-    const platformRows = new PlatformTopic()
+    const platformRows = new PlatformTopic(config.name)
     const { logger: log, forward } = openLog({ level: config.logLevel, mask: masker(config.secrets), onLine: line => platformRows.log(line) })
 
     // Beside each other: both take most of a second.
@@ -72,32 +83,41 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const clickhouse = await openClickHouse(config, log)
     closers.push(() => clickhouse.close())
 
-    const supervisor = new Supervisor({ root, dataFolder, clickhouse: clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
-    await platformRows.open(broker, () => supervisor.metrics())
-    // The pipelines first: what they log while they drain is still taken.
-    closers.push(() => platformRows.close(), () => supervisor.close(STOP_MS_MAX))
-    await supervisor.start(files)
-    const trimming = setInterval(() => { trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run')) }, TRIM_MS)
-    closers.push(() => clearInterval(trimming))
-
-    return {
+    const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
+    const version = (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version
+    const platform: Omit<Platform, 'fleet' | 'peers'> = {
       root,
-      version: (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version,
+      version,
       config,
       store,
       broker,
       supervisor,
+      url: config.advertisedUrl,
       clickhouse: clickhouse.url,
       log,
       newAdminToken,
       get rowsDropped () { return platformRows.dropped },
       isAdminToken: token => store.isAdminToken(token),
       failing: () => [
+        ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
         ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
         ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons }))
       ],
       close
     }
+    const fleet = fleetOf(platform)
+    platformRows.open(broker, () => supervisor.metrics())
+    // The pipelines first: what they log while they drain is still taken.
+    closers.push(() => platformRows.close(), () => fleet.close(), () => supervisor.close(STOP_MS_MAX))
+    fleet.open()
+    await fleet.known(KNOWN_MS_MAX)
+    await checkPeers(fleet, platform)
+    await supervisor.start(files)
+    const trimming = setInterval(() => {
+      if (fleet.isControl) trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run'))
+    }, TRIM_MS)
+    closers.push(() => clearInterval(trimming))
+    return Object.assign(platform, { fleet, peers: peersOf(fleet) })
   } catch (error) {
     await close()
     throw error
@@ -113,7 +133,7 @@ async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pic
 async function trimAll (broker: Broker, supervisor: Supervisor, log: Logger): Promise<void> {
   const now = Date.now()
   const existing = new Set(await broker.topics())
-  const topics = [platformTopic, ...supervisor.schemas.values()].flatMap(topic => [topic, rejectedTopic(topic.name)])
+  const topics = [platformTopic, runtimesTopic, ...supervisor.schemas.values()].flatMap(topic => [topic, rejectedTopic(topic.name)])
   const pipelines = [...supervisor.files.pipelines.values()]
   for (const topic of topics) {
     if (!existing.has(topic.name)) continue

@@ -37,7 +37,18 @@ export interface Receipt {
   /** Why it was rejected or rolled back; empty otherwise. */
   readonly reason: string
   readonly problems: readonly FileProblem[]
+  /** In the process that answers. */
   readonly changes: readonly AppliedChange[]
+  /** What the other processes did that share its work; empty: it is the only one. */
+  readonly runtimes: readonly RuntimeOutcome[]
+  readonly ms: number
+}
+
+/** What a reload did in another process. */
+export interface RuntimeOutcome {
+  readonly runtime: string
+  readonly outcome: Outcome
+  readonly reason: string
   readonly ms: number
 }
 

@@ -17,6 +17,10 @@ import type { Topic } from './schema.ts'
 
 /** How long an input may run before it counts as started although it has said nothing. */
 const INPUT_SETTLED_MS = 500
+/** How long an output waits for a partition before it counts as one that has none to do: others may have all of them. */
+const STANDBY_MS = 5000
+/** How long a runtime may take to hear that a partition is not its own any more. */
+const FENCED_MS_MAX = 30_000
 
 /** An older revision of the pipeline and its schemas; undefined: not kept. */
 export type Revisions = (revision: string) => Promise<Pick<Surroundings, 'pipeline' | 'schemas'> | undefined>
@@ -78,52 +82,68 @@ export class PipelineRun {
     this.#stopInput.abort()
   }
 
-  async #ingest ({ step, plugin }: LoadedStep<InputPlugin>, onBegun: () => void): Promise<void> {
-    const { broker, pipeline, clock, metrics, watch, limits } = this.#around
+  async #ingest (loaded: LoadedStep<InputPlugin>, onBegun: () => void): Promise<void> {
+    const { broker, pipeline, health } = this.#around
     const { signal } = this.#stopInput
-    const labels = { pipeline: pipeline.id, step: step.name }
-    const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
+    const step = loaded.step.name
     const backoff = new Backoff()
-    const health = (ok: boolean, state: string, reason?: string): void => this.#around.health(step.name, { ok, state, ...(reason !== undefined && { reason }) })
-
-    await this.#attempts(step.name, signal, backoff, async () => {
-      const settings = {
-        plugin: { ...plugin, read: (...given: Parameters<typeof plugin.read>) => watchedChunks(plugin.read(...given), { step: step.name, watch, limits }) },
-        config: step.config,
-        rename: pipeline.input?.rename ?? {},
-        producer: pipeline.id,
-        topic: this.#topic,
-        rejects,
-        onDurable: (batch: { length: number, bytes: number }) => {
-          backoff.succeeded()
-          onBegun()
-          metrics.rows.inc(labels, batch.length)
-          metrics.bytes.inc(labels, batch.bytes)
-          metrics.batches.inc(labels)
-        }
-      }
-      const writers = await openIngest(settings, broker)
-      health(true, 'running')
+    await this.#attempts(step, signal, backoff, async () => {
       const settled = setTimeout(onBegun, INPUT_SETTLED_MS)
+      const ended = new AbortController()
       try {
-        const context = makeContext(this.#around, {
-          step: step.name,
-          topic: this.#topic,
-          signal,
-          checkpoint: writers.main.checkpoint,
-          reject: (row, reason) => {
-            metrics.rejected.inc(labels)
-            rejects.add({ row: typeof row === 'number' ? {} : row, reason, step: step.name, partition: -1, offset: -1 })
-          }
-        })
-        await ingest(settings, writers, context)
-        health(true, signal.aborted ? 'stopped' : 'ended')
+        // One input runs once, however many runtimes share the pipeline.
+        const lease = await broker.lease(`${pipeline.id}.input`)
+        if (lease.shared) health(step, { ok: true, state: 'standby' })
+        for await (const lost of lease.held(AbortSignal.any([signal, ended.signal]))) {
+          await this.#ingestWhile(AbortSignal.any([signal, lost]), loaded, { backoff, onBegun })
+          if (signal.aborted || lost.aborted) health(step, { ok: true, state: signal.aborted ? 'stopped' : 'standby' })
+          else ended.abort()
+        }
         onBegun()
       } finally {
         clearTimeout(settled)
-        await writers.close()
       }
     })
+  }
+
+  /** One life of the input. It has ended by itself when `signal` has not aborted. */
+  async #ingestWhile (signal: AbortSignal, { step: { name: step, config }, plugin }: LoadedStep<InputPlugin>, { backoff, onBegun }: { readonly backoff: Backoff, readonly onBegun: () => void }): Promise<void> {
+    const { broker, pipeline, clock, metrics, watch, limits, health } = this.#around
+    const labels = { pipeline: pipeline.id, step }
+    const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
+    const settings = {
+      plugin: { ...plugin, read: (...given: Parameters<typeof plugin.read>) => watchedChunks(plugin.read(...given), { step, watch, limits }) },
+      config,
+      rename: pipeline.input?.rename ?? {},
+      producer: pipeline.id,
+      topic: this.#topic,
+      rejects,
+      onDurable: (batch: { length: number, bytes: number }) => {
+        backoff.succeeded()
+        onBegun()
+        metrics.rows.inc(labels, batch.length)
+        metrics.bytes.inc(labels, batch.bytes)
+        metrics.batches.inc(labels)
+      }
+    }
+    const writers = await openIngest(settings, broker)
+    health(step, { ok: true, state: 'running' })
+    try {
+      const context = makeContext(this.#around, {
+        step,
+        topic: this.#topic,
+        signal,
+        checkpoint: writers.main.checkpoint,
+        reject: (row, reason) => {
+          metrics.rejected.inc(labels)
+          rejects.add({ row: typeof row === 'number' ? {} : row, reason, step, partition: -1, offset: -1 })
+        }
+      })
+      await ingest(settings, writers, context)
+      if (!signal.aborted) health(step, { ok: true, state: 'ended' })
+    } finally {
+      await writers.close()
+    }
   }
 
   async #output (step: OutputStep, plugin: OutputPlugin, onBegun: () => void): Promise<void> {
@@ -135,23 +155,41 @@ export class PipelineRun {
       // One partition that fails takes the others along: all are opened again together.
       const failed = new AbortController()
       const stop = AbortSignal.any([signal, failed.signal])
-      const partitions: Array<Promise<void>> = []
+      const partitions = new Set<Promise<void>>()
+      const standby = setTimeout(() => this.#standBy(step.name, onBegun), STANDBY_MS)
+      let failure: { readonly error: unknown } | undefined
       try {
         for await (const assignment of consumer.assignments(stop)) {
+          clearTimeout(standby)
           const partition = this.#deliver(step, plugin, { assignment, stop, backoff, onBegun })
-          partition.catch(() => failed.abort())
-          partitions.push(partition)
+            .catch(error => passOver(error, assignment, stop))
+            .catch((error: unknown) => {
+              failure ??= { error }
+              failed.abort()
+            })
+            .finally(() => {
+              partitions.delete(partition)
+              if (partitions.size === 0 && !stop.aborted) this.#standBy(step.name, onBegun)
+            })
+          partitions.add(partition)
         }
-        const ended = await Promise.allSettled(partitions)
-        const failure = ended.find(result => result.status === 'rejected')
-        if (failure !== undefined) throw failure.reason
+        // No more will come: the embedded broker gives all of them at once.
+        await Promise.all(partitions)
       } finally {
+        clearTimeout(standby)
         // None may still be at work when the next attempt begins.
         failed.abort()
-        await Promise.allSettled(partitions)
+        await Promise.all(partitions)
         await consumer.close()
       }
+      if (failure !== undefined) throw failure.error
     })
+  }
+
+  /** Other runtimes have all partitions. */
+  #standBy (step: string, onBegun: () => void): void {
+    this.#around.health(step, { ok: true, state: 'standby' })
+    onBegun()
   }
 
   async #deliver (step: OutputStep, plugin: OutputPlugin, { assignment, stop, backoff, onBegun }: {
@@ -190,7 +228,7 @@ export class PipelineRun {
           metrics.latency.observe(labels, Math.max(0, clock.now() - event.oldest) / 1000)
         }
       }, stop)
-      this.#around.health(step.name, { ok: true, state: 'stopped' })
+      if (stop.aborted) this.#around.health(step.name, { ok: true, state: 'stopped' })
     } finally {
       lag.close()
       await rejected.close()
@@ -232,6 +270,14 @@ export class PipelineRun {
       }
     }
   }
+}
+
+/** A partition that another runtime has taken over is no failure of this one. Throws anything else. */
+async function passOver (error: unknown, assignment: Assignment, stop: AbortSignal): Promise<void> {
+  if (!(error instanceof PlatformError) || error.code !== 'BROKER_FENCED') throw error
+  // The new owner may be known to the destination before this runtime is told.
+  await pause(FENCED_MS_MAX, AbortSignal.any([assignment.signal, stop]))
+  if (!assignment.signal.aborted && !stop.aborted) throw error
 }
 
 /** Name of the consumer group of an output. */

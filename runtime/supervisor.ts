@@ -1,20 +1,23 @@
-// All running pipelines. A reload is a transaction: everything new is read, checked and prepared beside the old; then
-// one pipeline after the other is swapped at a batch boundary; if a new one fails to begin, all old ones run again.
+// All pipelines that run in this process. A reload is a transaction (reload.ts), and where several processes share the
+// work it is one over all of them (fleet.ts).
 
-import { createHash } from 'node:crypto'
-import { describe, PlatformError } from './errors.ts'
+import { PlatformError } from './errors.ts'
 import { readFiles } from './files.ts'
+import { inTime } from './in-time.ts'
 import { limits } from './limits.ts'
 import { ManagedPipeline } from './managed.ts'
 import { MetricTotals } from './metric-totals.ts'
 import { PipelineWorker } from './pipeline-worker.ts'
-import type { FileProblem, Files } from './files.ts'
+import { applyPlan, digestOf, planFor } from './reload.ts'
+import type { KafkaConfig } from './broker/kafka/options.ts'
+import type { Files } from './files.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { PipelineStatus } from './managed.ts'
 import type { Ending } from './pipeline-worker.ts'
-import type { AppliedChange, Change, Outcome, Plan, Receipt } from './receipt.ts'
+import type { Plan, Receipt, RuntimeOutcome } from './receipt.ts'
+import type { Applied, Stage } from './reload.ts'
 import type { MetricObjectWithValues } from './row-rate.ts'
 import type { Topic } from './schema.ts'
 import type { Store } from './store.ts'
@@ -22,6 +25,8 @@ import type { Store } from './store.ts'
 export interface SupervisorOptions {
   readonly root: string
   readonly dataFolder: string
+  /** Undefined: the embedded broker. */
+  readonly kafka?: KafkaConfig | undefined
   readonly clickhouse: string | undefined
   readonly logLevel: string
   readonly store: Store
@@ -46,18 +51,26 @@ export interface ReloadOptions {
   readonly only?: string
 }
 
-/** What one step of a swap did, so that it can be undone. */
-interface Swap {
-  readonly id: string
-  readonly old: ManagedPipeline | undefined
-  readonly applied: AppliedChange
+/** The other processes that run the same pipelines. */
+export interface Peers {
+  /** Empty when all of them have files of that digest, else who has not. */
+  agree (digest: string): Promise<string>
+  /** Lets all of them apply their files. */
+  spread (digest: string): Promise<readonly RuntimeOutcome[]>
+  /** Takes back what those have applied. */
+  revert (outcomes: readonly RuntimeOutcome[]): Promise<void>
 }
+
+const alone: Peers = { agree: async () => '', spread: async () => [], revert: async () => {} }
 
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #limits: Limits
   readonly #running = new Map<string, ManagedPipeline>()
+  readonly #stage: Stage
   #files: Files = { pipelines: new Map(), schemas: new Map(), problems: [] }
+  /** Before the last reload. */
+  #before: Files | undefined
   /** Starts after failures, by pipeline. */
   readonly #restarts = new Map<string, number>()
   readonly #totals = new MetricTotals()
@@ -67,10 +80,23 @@ export class Supervisor {
   constructor (options: SupervisorOptions) {
     this.#options = options
     this.#limits = { ...limits, ...options.limits }
+    this.#stage = {
+      running: this.#running,
+      prepareMsMax: this.#limits.prepareMsMax,
+      paused: () => options.store.paused(),
+      prepare: (pipeline, schemas) => this.#prepare(pipeline, schemas),
+      begins: managed => this.#begins(managed),
+      launch: pipeline => this.#launch(pipeline)
+    }
   }
 
   get files (): Files {
     return this.#files
+  }
+
+  /** Of the files that run; of those on the disk where `read`. */
+  async digest ({ read = false } = {}): Promise<string> {
+    return digestOf(read ? await readFiles(this.#options.root) : this.#files)
   }
 
   get schemas (): ReadonlyMap<string, Topic> {
@@ -88,18 +114,18 @@ export class Supervisor {
 
   /** What a reload would do now. */
   async plan (): Promise<Plan> {
-    return this.#planFor(await readFiles(this.#options.root))
+    return planFor(this.#stage, await readFiles(this.#options.root))
   }
 
-  /** Reads the files again and applies them. Never throws for what is wrong in them: the receipt says it. */
-  async reload (options: ReloadOptions = {}): Promise<Receipt> {
+  /** Reads the files again and applies them, here and in all of `peers`. Never throws for what is wrong in them: the receipt says it. */
+  async reload (options: ReloadOptions = {}, peers: Peers = alone): Promise<Receipt> {
     return this.#exclusively(async () => {
       const { edit } = options
-      if (edit === undefined) return this.#reload(options)
+      if (edit === undefined) return this.#reload(options, peers)
       let receipt: Receipt | undefined
       try {
         await edit.make()
-        receipt = await this.#reload(options)
+        receipt = await this.#reload(options, peers)
         return receipt
       } finally {
         if (receipt?.outcome !== 'applied' && receipt?.outcome !== 'unchanged') await edit.undo()
@@ -107,19 +133,54 @@ export class Supervisor {
     })
   }
 
-  async #reload ({ planHash, edit, only }: ReloadOptions): Promise<Receipt> {
+  /** Goes back to the files before the last reload. */
+  async revert (): Promise<void> {
+    await this.#exclusively(async () => {
+      if (this.#before !== undefined) await this.#goBack(this.#before)
+    })
+  }
+
+  async #reload ({ planHash, edit, only }: ReloadOptions, peers: Peers): Promise<Receipt> {
     const began = performance.now()
     const read = await readFiles(this.#options.root)
     const files = only === undefined ? read : this.#changedIn(only, read)
-    const plan = this.#planFor(files)
+    const plan = planFor(this.#stage, files)
     if (planHash !== undefined && plan.hash !== planHash) throw new PlatformError('STALE_PLAN', 'The files or the running pipelines have changed since the plan was made', { remedy: 'Make a new plan.' })
-    const { outcome, reason, changes } = await this.#apply(files, plan)
-    if (outcome === 'applied' || outcome === 'unchanged') this.#files = { ...files, problems: read.problems }
+    const { runtimes, ...applied } = await this.#applyEverywhere(files, plan, peers)
+    const { outcome, reason, changes } = applied
+    if (outcome === 'applied' || outcome === 'unchanged') {
+      if (outcome === 'applied') this.#before = this.#files
+      this.#files = { ...files, problems: read.problems }
+      for (const { pipeline, change } of changes) if (change === 'removed' && !files.pipelines.has(pipeline)) this.#totals.forget(pipeline)
     // An edit that was refused is undone: what was wrong with it is in no file any more.
-    else if (edit === undefined) this.#files = { ...this.#files, problems: read.problems }
-    const receipt = this.#options.store.addReceipt({ time: Date.now(), outcome, reason, problems: files.problems, changes, ms: Math.round(performance.now() - began) })
+    } else if (edit === undefined) {
+      this.#files = { ...this.#files, problems: read.problems }
+    }
+    const receipt = this.#options.store.addReceipt({ time: Date.now(), outcome, reason, problems: files.problems, changes, runtimes, ms: Math.round(performance.now() - began) })
     this.#options.log.info({ revision: receipt.revision, outcome, reason, changes: changes.length, ms: receipt.ms }, 'Reloaded')
     return receipt
+  }
+
+  /** Here first: what fails here is not tried anywhere else. */
+  async #applyEverywhere (files: Files, plan: Plan, peers: Peers): Promise<Applied & { readonly runtimes: readonly RuntimeOutcome[] }> {
+    if (plan.problems.length > 0) return { ...await applyPlan(this.#stage, files, plan), runtimes: [] }
+    const digest = digestOf(files)
+    const disagreement = await peers.agree(digest)
+    if (disagreement !== '') return { outcome: 'rejected', reason: disagreement, changes: [], runtimes: [] }
+    const applied = await applyPlan(this.#stage, files, plan)
+    if (applied.outcome !== 'applied' && applied.outcome !== 'unchanged') return { ...applied, runtimes: [] }
+    const runtimes = await peers.spread(digest)
+    const failed = runtimes.filter(({ outcome }) => outcome !== 'applied' && outcome !== 'unchanged')
+    if (failed.length === 0) return { ...applied, outcome: runtimes.some(({ outcome }) => outcome === 'applied') ? 'applied' : applied.outcome, runtimes }
+    await peers.revert(runtimes)
+    if (applied.outcome === 'applied') await this.#goBack(this.#files)
+    return { ...applied, outcome: 'rolled_back', reason: failed.map(({ runtime, reason }) => `${runtime}: ${reason}`).join('\n'), runtimes }
+  }
+
+  async #goBack (files: Files): Promise<void> {
+    const { outcome, reason } = await applyPlan(this.#stage, files, planFor(this.#stage, { ...files, problems: [] }))
+    if (outcome === 'rejected' || outcome === 'rolled_back') this.#options.log.error({ outcome, reason }, 'The files of before could not be applied again')
+    this.#files = files
   }
 
   /** The files as they were loaded, but for one pipeline and the schemas, which are as they were read now. */
@@ -197,87 +258,15 @@ export class Supervisor {
     return endings
   }
 
-  #planFor (files: Files): Plan {
-    const changes: Change[] = []
-    const unchanged: string[] = []
-    const paused = this.#options.store.paused()
-    const broken = new Set(files.problems.map(({ file }) => file))
-    const wanted = [...files.pipelines.values()].filter(pipeline => pipeline.enabled && !paused.has(pipeline.id))
-    for (const { id, revision } of wanted) {
-      const from = this.#running.get(id)?.pipeline.revision
-      if (from === revision) unchanged.push(id)
-      else changes.push({ pipeline: id, change: from === undefined ? 'added' : 'changed', from, to: revision })
-    }
-    for (const { pipeline } of this.#running.values()) {
-      // A file that cannot be read is no wish to remove its pipeline.
-      if (broken.has(pipeline.file)) unchanged.push(pipeline.id)
-      else if (!wanted.some(({ id }) => id === pipeline.id)) changes.push({ pipeline: pipeline.id, change: 'removed', from: pipeline.revision, to: undefined })
-    }
-    const hash = createHash('sha256').update(JSON.stringify([changes, unchanged.sort(), files.problems.map(({ message }) => message)])).digest('hex').slice(0, 16)
-    return { hash, changes, unchanged, problems: files.problems }
-  }
-
-  async #apply (files: Files, plan: Plan): Promise<{ outcome: Outcome, reason: string, changes: AppliedChange[] }> {
-    if (plan.problems.length > 0) return { outcome: 'rejected', reason: reasonOf(plan.problems), changes: [] }
-    if (plan.changes.length === 0) return { outcome: 'unchanged', reason: '', changes: [] }
-    const fresh = new Map<string, ManagedPipeline>()
-    const preparing = await Promise.allSettled(plan.changes.map(async ({ pipeline: id, change }) => {
-      const pipeline = files.pipelines.get(id)
-      if (pipeline === undefined || change === 'removed') return
-      await this.#options.store.keepRevision(pipeline, files.schemas)
-      const managed = this.#manage(pipeline, files.schemas)
-      fresh.set(id, managed)
-      const failure = await inTime(managed.prepared, this.#limits.prepareMsMax, () => `it was not prepared within ${this.#limits.prepareMsMax / 1000} s`)
-      if (failure !== undefined) throw new Error(`${id}: ${failure}`)
-    }))
-    const failures = preparing.filter(result => result.status === 'rejected').map(({ reason }) => describe(reason))
-    if (failures.length > 0) {
-      await Promise.all([...fresh.values()].map(managed => managed.stop()))
-      return { outcome: 'rejected', reason: failures.join('\n'), changes: [] }
-    }
-    // What is removed goes first: another pipeline may take over its port or its file.
-    return this.#swapAll(files, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), fresh)
-  }
-
-  async #swapAll (files: Files, changes: readonly Change[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<{ outcome: Outcome, reason: string, changes: AppliedChange[] }> {
-    const swaps: Swap[] = []
-    for (const change of changes) {
-      const began = performance.now()
-      const old = this.#running.get(change.pipeline)
-      const wasHealthy = old?.healthy ?? true
-      const ending = await old?.stop()
-      this.#running.delete(change.pipeline)
-      const inFlight = ending === undefined ? 'none' : ending.how === 'stopped' ? 'drained' : 'redelivered'
-      const managed = fresh.get(change.pipeline)
-      let failure: string | undefined
-      if (managed !== undefined) {
-        this.#running.set(change.pipeline, managed)
-        failure = await this.#begins(managed)
-      }
-      swaps.push({ id: change.pipeline, old, applied: { ...change, inFlight, ms: Math.round(performance.now() - began) } })
-      // A pipeline that was ill before, say because its source is down, may be ill afterwards.
-      if (failure !== undefined && wasHealthy) {
-        await this.#rollBack(swaps, fresh)
-        return { outcome: 'rolled_back', reason: `${change.pipeline}: ${failure}`, changes: swaps.map(({ applied }) => applied) }
-      }
-    }
-    for (const { pipeline, change } of changes) if (change === 'removed' && !files.pipelines.has(pipeline)) this.#totals.forget(pipeline)
-    return { outcome: 'applied', reason: '', changes: swaps.map(({ applied }) => applied) }
-  }
-
-  async #rollBack (swaps: readonly Swap[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<void> {
-    await Promise.all([...fresh.values()].map(managed => managed.stop()))
-    for (const { id, old } of swaps) {
-      this.#running.delete(id)
-      if (old !== undefined) await this.#launch(old.pipeline)
-    }
+  async #prepare (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<ManagedPipeline> {
+    await this.#options.store.keepRevision(pipeline, schemas)
+    return this.#manage(pipeline, schemas)
   }
 
   /** Starts a pipeline and waits until it has begun or failed; either way it is kept alive. */
   async #launch (pipeline: Pipeline): Promise<void> {
     if (this.#closing) return
-    await this.#options.store.keepRevision(pipeline, this.#files.schemas)
-    const managed = this.#manage(pipeline, this.#files.schemas)
+    const managed = await this.#prepare(pipeline, this.#files.schemas)
     this.#running.set(pipeline.id, managed)
     await this.#begins(managed)
   }
@@ -288,9 +277,9 @@ export class Supervisor {
   }
 
   #manage (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ManagedPipeline {
-    const { root, dataFolder, clickhouse, logLevel, log, onLog } = this.#options
+    const { root, dataFolder, kafka, clickhouse, logLevel, log, onLog } = this.#options
     const spawn = (): PipelineWorker => {
-      const worker = new PipelineWorker({ root, dataFolder, pipeline, schemas, clickhouse, logLevel, limits: this.#limits }, onLog)
+      const worker = new PipelineWorker({ root, dataFolder, kafka, pipeline, schemas, clickhouse, logLevel, limits: this.#limits }, onLog)
       void worker.ended.then(() => {
         this.#totals.add(pipeline.id, worker.metrics)
         worker.metrics = []
@@ -338,21 +327,4 @@ function fileOf (id: string): string {
 /** Undefined: the file is not one of a pipeline. */
 function idOf (file: string): string | undefined {
   return /^pipelines\/(.+)\.ya?ml$/.exec(file)?.[1]
-}
-
-/** Undefined when it resolves in time, else why not. */
-async function inTime (promise: Promise<void>, msMax: number, late: () => string): Promise<string | undefined> {
-  const { promise: over, resolve } = Promise.withResolvers<string>()
-  const timer = setTimeout(() => resolve(late()), msMax)
-  try {
-    return await Promise.race([promise.then(() => undefined), over])
-  } catch (error) {
-    return describe(error)
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function reasonOf (problems: readonly FileProblem[]): string {
-  return problems.map(({ message }) => message).join('\n')
 }

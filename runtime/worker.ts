@@ -70,7 +70,7 @@ process.on('uncaughtException', error => {
   exit(1)
 })
 
-const broker = openBroker({ dataFolder })
+const broker = await openBroker({ dataFolder, kafka: data.kafka })
 const surroundings: Surroundings = {
   root,
   dataFolder,

@@ -50,7 +50,7 @@ process.exit()
 /** A topic with all rows; copied for each round by running it under another pipeline's name. */
 async function fill (dataFolder: string): Promise<string> {
   const topic = readTopic('schemas/quotes.yaml', quotesSchema)
-  const broker = openBroker({ dataFolder })
+  const broker = await openBroker({ dataFolder, kafka: undefined })
   const producer = await broker.producer(topic, 'bench')
   let seconds = 0
   for (let i = 0; i < rows; i += BATCH) {
@@ -74,7 +74,7 @@ async function runtime (round: number): Promise<Usage> {
   const store = new Store(project.data)
   const supervisor = new Supervisor({ root: project.folder, dataFolder, clickhouse: engine.url, logLevel: 'warn', store, log: quiet, onLog: text => process.stderr.write(text) })
   const client = await connectClickHouse(engine.url)
-  const broker = openBroker({ dataFolder })
+  const broker = await openBroker({ dataFolder, kafka: undefined })
   try {
     const stop = stopwatch([enginePid])
     await supervisor.start()

@@ -34,7 +34,7 @@ try {
 process.exit()
 
 async function fill (): Promise<void> {
-  const broker = openBroker({ dataFolder })
+  const broker = await openBroker({ dataFolder, kafka: undefined })
   const topic = readTopic('schemas/quotes.yaml', quotesSchema)
   const producer = await broker.producer(topic, 'bench')
   for (let i = 0; i < rows; i += BATCH) await producer.append([fromRows(topic, Array.from({ length: BATCH }, (_, j) => quote(i + j)))])
@@ -47,7 +47,7 @@ async function run (id: string, what: string, output: string, transforms = ''): 
   })
   const store = new Store(project.data)
   const supervisor = new Supervisor({ root: project.folder, dataFolder, clickhouse: undefined, logLevel: 'error', store, log: quiet, onLog: text => process.stderr.write(text) })
-  const broker = openBroker({ dataFolder })
+  const broker = await openBroker({ dataFolder, kafka: undefined })
   const stop = stopwatch()
   await supervisor.start()
   while ((await broker.inspect('quotes'))?.groups.find(({ group }) => group.startsWith(`${id}.`))?.offset !== rows) await new Promise(resolve => setTimeout(resolve, 20))

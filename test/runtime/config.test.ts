@@ -1,6 +1,7 @@
 /* eslint no-template-curly-in-string: "off" -- variables stand in the YAML */
 import t from 'tap'
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { platformForm, platformKeys, readConfig } from '../../runtime/config.ts'
@@ -20,10 +21,15 @@ async function linesOf (work: Promise<PlatformConfig>): Promise<string[]> {
 
 await t.test('without a file and without variables the defaults hold', async t => {
   const root = project(t)
-  t.strictSame(await readConfig({ root, env: {} }), {
+  const { name, ...config } = await readConfig({ root, env: {} })
+  t.match(name, new RegExp(`^${hostname()}-[0-9a-f]{8}$`), 'of host and data folder')
+  t.match(config, {
     port: 8080,
     host: '127.0.0.1',
+    role: 'any',
+    advertisedUrl: '',
     dataFolder: join(root, 'data'),
+    kafka: undefined,
     clickhouse: 'embedded',
     clickhouseMemoryGigabytes: 2,
     adminToken: undefined,
@@ -75,4 +81,14 @@ await t.test('the file that comes with the platform says the defaults', async t 
     t.strictSame(value[key], schema.default, key)
     t.ok(text.includes(variable), `${variable} is mentioned`)
   }
+})
+
+await t.test('a Kafka is named by its address, with TLS and login beside it', async t => {
+  const root = t.testdir({ 'ca.pem': 'the authority' })
+  const env = { TWOLANE_BROKER: 'kafka://a:9092,b:9093', TWOLANE_KAFKA_CA_FILE: 'ca.pem', TWOLANE_KAFKA_SASL: 'scram-sha-512', TWOLANE_KAFKA_USER: 'me', TWOLANE_KAFKA_PASSWORD: 'canary', TWOLANE_KAFKA_SESSION_SECONDS: '20' }
+  const { kafka, secrets } = await readConfig({ root, env })
+  t.match(kafka, { brokers: ['a:9092', 'b:9093'], ssl: { ca: 'the authority' }, sasl: { mechanism: 'scram-sha-512', username: 'me', password: 'canary' }, sessionTimeoutMs: 20_000 })
+  t.ok(secrets.includes('canary'), 'the password is a secret')
+  t.match(await linesOf(readConfig({ root, env: { TWOLANE_BROKER: 'kafka:9092' } })), [/^environment TWOLANE_BROKER: must match .*kafka:\/\/host:port/])
+  t.match(await linesOf(readConfig({ root, env: { ...env, TWOLANE_KAFKA_CA_FILE: 'none.pem' } })), [/kafka_ca_file: none.pem cannot be read/])
 })

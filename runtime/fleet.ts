@@ -1,0 +1,271 @@
+// All processes that share the work of the pipelines over one broker: a fleet of runtimes. Each one says every second
+// or two how it is, in the topic `_runtimes`, and follows what the others say: no connection between them is needed
+// but the broker. One of them is the control side, which a lease decides: it tells the others what to do, takes their
+// answers, and shows all. On the embedded broker there is one runtime, which is the control side.
+
+import { randomUUID } from 'node:crypto'
+import { fromRows } from './batch.ts'
+import { Backoff, pause } from './backoff.ts'
+import { describe, PlatformError } from './errors.ts'
+import { inTime } from './in-time.ts'
+import { field, plainCast } from './schema.ts'
+import type { Broker, Producer } from './broker/broker.ts'
+import type { PipelineStatus } from './managed.ts'
+import type { Json, Logger } from './plugin.ts'
+import type { Topic } from './schema.ts'
+
+export const runtimesTopic: Topic = {
+  name: '_runtimes',
+  description: 'What the runtimes of one platform tell each other',
+  owner: 'platform',
+  fields: [
+    field('time', { kind: 'timestamp', unit: 'ms' }, { required: true, mandatory: true, description: 'When it was said', cast: { ...plainCast, unit: 'ms' } }),
+    field('runtime', { kind: 'string' }, { required: true, description: 'Who says it' }),
+    field('kind', { kind: 'enum', values: ['status', 'command', 'answer'] }, { required: true, description: 'What it is' }),
+    field('body', { kind: 'json' }, { required: true, description: 'What is said' })
+  ],
+  key: [],
+  eventTime: 'time',
+  partitions: 1,
+  retention: { ms: 3_600_000, bytes: 64 * 2 ** 20, beyondOutputs: true },
+  hash: 'runtimes-1'
+}
+
+/** What a runtime says of itself. */
+export interface RuntimeStatus {
+  readonly runtime: string
+  readonly role: 'any' | 'worker'
+  /** Whether it holds the control side. */
+  readonly control: boolean
+  /** Where its admin endpoint is. */
+  readonly url: string
+  readonly version: string
+  /** Of the files that it runs. */
+  readonly digest: string
+  /** Without a password; `embedded`. */
+  readonly clickhouse: string
+  /** ms since 1970. */
+  readonly since: number
+  readonly pipelines: readonly MeasuredStatus[]
+  /** Parts of it that are not healthy. */
+  readonly failing: ReadonlyArray<{ readonly name: string, readonly reasons: readonly string[] }>
+}
+
+export type MeasuredStatus = Omit<PipelineStatus, 'steps'> & { readonly steps: ReadonlyArray<PipelineStatus['steps'][number] & { readonly rows_per_second: number }> }
+
+export interface Member extends RuntimeStatus {
+  /** ms since it was last heard of. */
+  readonly silentMs: number
+}
+
+export interface Command {
+  readonly verb: 'check' | 'reload' | 'revert' | 'pause' | 'resume' | 'restart'
+  readonly pipeline?: string
+}
+
+export interface Answer {
+  readonly runtime: string
+  /** Undefined where it failed. */
+  readonly result: Json | undefined
+  /** Why it failed; empty: it did not. */
+  readonly error: string
+}
+
+export interface FleetOptions {
+  readonly broker: Broker
+  /** Whether other processes can be on the broker. */
+  readonly shared: boolean
+  readonly name: string
+  readonly role: 'any' | 'worker'
+  readonly log: Logger
+  /** How this runtime is now. */
+  status (): Promise<Omit<RuntimeStatus, 'runtime' | 'role' | 'control'>>
+  /** Does what another one commands. */
+  execute (command: Command): Promise<Json>
+}
+
+const STATUS_MS = 1000
+/** A runtime that is not heard of for so long is gone. */
+const SILENT_MS_MAX = 10_000
+/** How long a command may take anywhere: a reload prepares, swaps, and may roll back. */
+const ANSWER_MS_MAX = 120_000
+/** Said before this runtime began to listen, and enough to know all others by. */
+const ROWS_BEFORE = 500
+
+type Said = { readonly kind: 'status', readonly body: RuntimeStatus }
+  | { readonly kind: 'command', readonly body: Command & { readonly id: string, readonly to: readonly Life[] } }
+  | { readonly kind: 'answer', readonly body: { readonly id: string } & Answer }
+
+/** One life of a runtime: what was said to an earlier one of the same name is not for it. */
+interface Life { readonly runtime: string, readonly since: number }
+
+export class Fleet {
+  readonly #options: FleetOptions
+  readonly #stop = new AbortController()
+  readonly #heard = new Map<string, { readonly status: RuntimeStatus, readonly at: number }>()
+  readonly #waiting = new Map<string, (answer: Answer) => void>()
+  /** Commands that were taken: one is read again when the broker is reached again. */
+  readonly #taken = new Set<string>()
+  readonly #heardItself = Promise.withResolvers<void>()
+  /** The broker's clock, and this one's reading at that moment: the clocks of the machines do not matter. */
+  #clock = { broker: 0, own: 0 }
+  #producer: Promise<Producer> | undefined
+  #loops: Array<Promise<void>> = []
+  #control: boolean
+  /** Why the broker cannot be reached; empty: it can. */
+  #trouble = ''
+
+  constructor (options: FleetOptions) {
+    this.#options = options
+    this.#control = !options.shared
+  }
+
+  get isControl (): boolean {
+    return this.#control
+  }
+
+  get trouble (): string {
+    return this.#trouble
+  }
+
+  /** Begins to listen and to speak. On a broker that is out of reach it tries on. */
+  open (): void {
+    if (!this.#options.shared) return
+    this.#loops = [this.#again('follow', () => this.#follow()), this.#again('speak', () => this.#speak())]
+    if (this.#options.role === 'any') this.#loops.push(this.#again('lead', () => this.#lead()))
+  }
+
+  /** Resolves when it knows who is there, or after `ms`. */
+  async known (ms: number): Promise<void> {
+    if (!this.#options.shared) return
+    await inTime(this.#heardItself.promise, ms, () => 'late')
+  }
+
+  /** This one and all others that are alive, by name. */
+  async members (): Promise<Member[]> {
+    const own = await this.#own()
+    const now = this.#clock.broker + performance.now() - this.#clock.own
+    const others = [...this.#heard.values()].map(({ status, at }) => ({ ...status, silentMs: Math.max(0, now - at) }))
+      .filter(({ runtime, silentMs }) => runtime !== own.runtime && silentMs < SILENT_MS_MAX)
+    return [{ ...own, silentMs: 0 }, ...others].sort((a, b) => a.runtime < b.runtime ? -1 : 1)
+  }
+
+  /** Has all other runtimes do it, or those in `only`; an answer from each. */
+  async command (command: Command, only?: readonly string[]): Promise<Answer[]> {
+    const to = (await this.members()).filter(({ runtime }) => runtime !== this.#options.name && only?.includes(runtime) !== false)
+    if (to.length === 0) return []
+    const others = to.map(({ runtime }) => runtime)
+    const id = randomUUID()
+    const answers = new Map<string, Answer>()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.set(id, answer => {
+      answers.set(answer.runtime, answer)
+      if (others.every(runtime => answers.has(runtime))) resolve()
+    })
+    const timer = setTimeout(resolve, ANSWER_MS_MAX)
+    try {
+      await this.#say({ kind: 'command', body: { ...command, id, to: to.map(({ runtime, since }) => ({ runtime, since })) } })
+      await promise
+    } finally {
+      clearTimeout(timer)
+      this.#waiting.delete(id)
+    }
+    return others.map(runtime => answers.get(runtime) ?? { runtime, result: undefined, error: `it did not answer within ${ANSWER_MS_MAX / 1000} s` })
+  }
+
+  async close (): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#loops)
+    await this.#producer?.then(producer => producer.close(), () => {})
+  }
+
+  async #follow (): Promise<void> {
+    const { broker } = this.#options
+    for await (const batch of broker.follow(runtimesTopic, { rows: ROWS_BEFORE, signal: this.#stop.signal })) {
+      this.#trouble = ''
+      const { time } = batch.position
+      if (time >= this.#clock.broker) this.#clock = { broker: time, own: performance.now() }
+      for (const row of batch.rows()) await this.#hear(row as unknown as Said, time)
+    }
+  }
+
+  async #hear ({ kind, body }: Said, at: number): Promise<void> {
+    if (kind === 'status') {
+      this.#heard.set(body.runtime, { status: body, at })
+      if (body.runtime === this.#options.name) this.#heardItself.resolve()
+    } else if (kind === 'answer') {
+      this.#waiting.get(body.id)?.(body)
+    } else {
+      const { runtime, since } = await this.#own()
+      if (this.#taken.has(body.id) || !body.to.some(life => life.runtime === runtime && life.since === since)) return
+      this.#taken.add(body.id)
+      void this.#obey(body.id, body)
+    }
+  }
+
+  async #obey (id: string, command: Command): Promise<void> {
+    const { name: runtime, execute, log } = this.#options
+    log.info({ verb: command.verb, pipeline: command.pipeline }, 'The control side commands')
+    const answer = await execute(command).then(
+      result => ({ runtime, result, error: '' }),
+      (error: unknown) => ({ runtime, result: undefined, error: describe(error) }))
+    await this.#say({ kind: 'answer', body: { id, ...answer } }).catch((error: unknown) => log.error({ reason: describe(error) }, 'The control side could not be answered'))
+  }
+
+  async #speak (): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#say({ kind: 'status', body: await this.#own() })
+      await pause(STATUS_MS, this.#stop.signal)
+    }
+  }
+
+  /** Holds the seat of the control side whenever it is free. */
+  async #lead (): Promise<void> {
+    const lease = await this.#options.broker.lease('control')
+    for await (const lost of lease.held(this.#stop.signal)) {
+      this.#control = true
+      this.#options.log.info({}, 'This runtime is the control side now')
+      lost.addEventListener('abort', () => { this.#control = false })
+      if (lost.aborted) this.#control = false
+    }
+    this.#control = false
+  }
+
+  async #say (said: Said): Promise<void> {
+    const { broker, name } = this.#options
+    this.#producer ??= broker.producer(runtimesTopic, name)
+    try {
+      const producer = await this.#producer
+      await producer.append([fromRows(runtimesTopic, [{ time: Date.now(), runtime: name, kind: said.kind, body: said.body }])])
+      this.#trouble = ''
+    } catch (error) {
+      this.#producer = undefined
+      if (error instanceof PlatformError && error.code === 'BROKER_FENCED') {
+        throw new PlatformError('CONFIG_INVALID', `Another runtime on this broker has the name ${name}`, { remedy: 'Give each one a name of its own with TWOLANE_NAME.', cause: error })
+      }
+      throw error
+    }
+  }
+
+  async #own (): Promise<RuntimeStatus> {
+    const { name: runtime, role, status } = this.#options
+    return { runtime, role, control: this.#control, ...await status() }
+  }
+
+  /** Until it is closed. */
+  async #again (what: string, work: () => Promise<void>): Promise<void> {
+    const backoff = new Backoff()
+    while (!this.#stop.signal.aborted) {
+      try {
+        await work()
+        backoff.succeeded()
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        this.#trouble = describe(error)
+        const retryDelayMs = backoff.nextMs()
+        this.#options.log.warn({ what, retryDelayMs, reason: this.#trouble }, 'The other runtimes cannot be reached over the broker')
+        await pause(retryDelayMs, this.#stop.signal)
+      }
+    }
+  }
+}

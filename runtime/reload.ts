@@ -1,0 +1,127 @@
+// Applies files to running pipelines, all or nothing: everything new is prepared beside the old; then one pipeline after
+// the other is swapped at a batch boundary; if a new one fails to begin, all old ones run again.
+
+import { createHash } from 'node:crypto'
+import { describe } from './errors.ts'
+import { inTime } from './in-time.ts'
+import type { FileProblem, Files } from './files.ts'
+import type { ManagedPipeline } from './managed.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { AppliedChange, Change, Outcome, Plan } from './receipt.ts'
+import type { Topic } from './schema.ts'
+
+/** What runs, and how to make more of it: the supervisor. */
+export interface Stage {
+  readonly running: Map<string, ManagedPipeline>
+  readonly prepareMsMax: number
+  paused (): ReadonlySet<string>
+  /** A worker of the pipeline, which prepares; its revision is kept. */
+  prepare (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<ManagedPipeline>
+  /** Undefined once every step has begun, else why not. */
+  begins (managed: ManagedPipeline): Promise<string | undefined>
+  /** Starts a pipeline as it was. */
+  launch (pipeline: Pipeline): Promise<void>
+}
+
+export interface Applied {
+  readonly outcome: Outcome
+  readonly reason: string
+  readonly changes: readonly AppliedChange[]
+}
+
+/** What one step of a swap did, so that it can be undone. */
+interface Swap {
+  readonly id: string
+  readonly old: ManagedPipeline | undefined
+  readonly applied: AppliedChange
+}
+
+/** The same for processes that have the same files, whatever their environment sets. */
+export function digestOf ({ pipelines, schemas, problems }: Files): string {
+  const texts = [...pipelines.values()].map(({ id, text }) => [id, text])
+  const hashes = [...schemas.values()].map(topic => [topic.name, topic.hash])
+  return hash([texts.sort(), hashes.sort(), problems.map(({ message }) => message).sort()])
+}
+
+export function planFor ({ running, paused }: Stage, files: Files): Plan {
+  const changes: Change[] = []
+  const unchanged: string[] = []
+  const resting = paused()
+  const broken = new Set(files.problems.map(({ file }) => file))
+  const wanted = [...files.pipelines.values()].filter(pipeline => pipeline.enabled && !resting.has(pipeline.id))
+  for (const { id, revision } of wanted) {
+    const from = running.get(id)?.pipeline.revision
+    if (from === revision) unchanged.push(id)
+    else changes.push({ pipeline: id, change: from === undefined ? 'added' : 'changed', from, to: revision })
+  }
+  for (const { pipeline } of running.values()) {
+    // A file that cannot be read is no wish to remove its pipeline.
+    if (broken.has(pipeline.file)) unchanged.push(pipeline.id)
+    else if (!wanted.some(({ id }) => id === pipeline.id)) changes.push({ pipeline: pipeline.id, change: 'removed', from: pipeline.revision, to: undefined })
+  }
+  return { hash: hash([changes, unchanged.sort(), files.problems.map(({ message }) => message)]), changes, unchanged, problems: files.problems }
+}
+
+/** Never throws for what is wrong with the files. */
+export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promise<Applied> {
+  if (plan.problems.length > 0) return { outcome: 'rejected', reason: reasonOf(plan.problems), changes: [] }
+  if (plan.changes.length === 0) return { outcome: 'unchanged', reason: '', changes: [] }
+  const fresh = new Map<string, ManagedPipeline>()
+  const preparing = await Promise.allSettled(plan.changes.map(async ({ pipeline: id, change }) => {
+    const pipeline = files.pipelines.get(id)
+    if (pipeline === undefined || change === 'removed') return
+    const managed = await stage.prepare(pipeline, files.schemas)
+    fresh.set(id, managed)
+    const failure = await inTime(managed.prepared, stage.prepareMsMax, () => `it was not prepared within ${stage.prepareMsMax / 1000} s`)
+    if (failure !== undefined) throw new Error(`${id}: ${failure}`)
+  }))
+  const failures = preparing.filter(result => result.status === 'rejected').map(({ reason }) => describe(reason))
+  if (failures.length > 0) {
+    await Promise.all([...fresh.values()].map(managed => managed.stop()))
+    return { outcome: 'rejected', reason: failures.join('\n'), changes: [] }
+  }
+  // What is removed goes first: another pipeline may take over its port or its file.
+  return swapAll(stage, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), fresh)
+}
+
+async function swapAll (stage: Stage, changes: readonly Change[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<Applied> {
+  const { running } = stage
+  const swaps: Swap[] = []
+  for (const change of changes) {
+    const began = performance.now()
+    const old = running.get(change.pipeline)
+    const wasHealthy = old?.healthy ?? true
+    const ending = await old?.stop()
+    running.delete(change.pipeline)
+    const inFlight = ending === undefined ? 'none' : ending.how === 'stopped' ? 'drained' : 'redelivered'
+    const managed = fresh.get(change.pipeline)
+    let failure: string | undefined
+    if (managed !== undefined) {
+      running.set(change.pipeline, managed)
+      failure = await stage.begins(managed)
+    }
+    swaps.push({ id: change.pipeline, old, applied: { ...change, inFlight, ms: Math.round(performance.now() - began) } })
+    // A pipeline that was ill before, say because its source is down, may be ill afterwards.
+    if (failure !== undefined && wasHealthy) {
+      await rollBack(stage, swaps, fresh)
+      return { outcome: 'rolled_back', reason: `${change.pipeline}: ${failure}`, changes: swaps.map(({ applied }) => applied) }
+    }
+  }
+  return { outcome: 'applied', reason: '', changes: swaps.map(({ applied }) => applied) }
+}
+
+async function rollBack ({ running, launch }: Stage, swaps: readonly Swap[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<void> {
+  await Promise.all([...fresh.values()].map(managed => managed.stop()))
+  for (const { id, old } of swaps) {
+    running.delete(id)
+    if (old !== undefined) await launch(old.pipeline)
+  }
+}
+
+function reasonOf (problems: readonly FileProblem[]): string {
+  return problems.map(({ message }) => message).join('\n')
+}
+
+function hash (value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+}
