@@ -2,7 +2,7 @@
 
 import { PlatformError } from './errors.ts'
 import { Fleet } from './fleet.ts'
-import type { Answer, Command, Member } from './fleet.ts'
+import type { Answer, Command } from './fleet.ts'
 import type { Json } from './plugin.ts'
 import type { Platform } from './platform.ts'
 import type { RuntimeOutcome } from './receipt.ts'
@@ -99,9 +99,4 @@ export async function everywhere ({ supervisor, fleet }: Platform, command: Comm
   await execute(supervisor, command)
   const failed = (await fleet.command(command)).filter(({ error }) => error !== '')
   if (failed.length > 0) throw new PlatformError('BROKER_UNAVAILABLE', failed.map(({ runtime, error }) => `${runtime}: ${error}`).join('; '))
-}
-
-/** Where the control side is. */
-export function controlOf (members: readonly Member[]): Member | undefined {
-  return members.find(member => member.control)
 }

@@ -4,7 +4,7 @@ import type { Change, Plan, Receipt } from '../receipt.ts'
 const signs = { added: '+', changed: '~', removed: '-' } as const
 
 /** What a reload did, for people. */
-export function receiptLines ({ revision, outcome, reason, problems, changes, ms }: Receipt): string[] {
+export function receiptLines ({ revision, outcome, reason, problems, changes, runtimes, ms }: Receipt): string[] {
   const verdicts = {
     applied: `Applied as revision ${revision} in ${ms} ms`,
     unchanged: 'Nothing has changed',
@@ -14,6 +14,7 @@ export function receiptLines ({ revision, outcome, reason, problems, changes, ms
   return [
     verdicts[outcome],
     ...changes.map(change => `  ${changeText(change)} (${change.inFlight === 'none' ? 'nothing was in flight' : `rows in flight: ${change.inFlight}`}, ${change.ms} ms)`),
+    ...runtimes.map(({ runtime, outcome, ms }) => `  runtime ${runtime}: ${outcome.replace('_', ' ')} in ${ms} ms`),
     ...(problems.length > 0 ? problemLines(problems) : reason.split('\n').filter(line => line !== '').map(line => `  ${line}`))
   ]
 }

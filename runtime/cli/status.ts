@@ -21,7 +21,9 @@ interface MeasuredStep {
   readonly lag_seconds?: number
 }
 type Pipeline = Omit<PipelineStatus, 'steps'> & { readonly steps: readonly MeasuredStep[] }
+interface Runtime { readonly runtime: string, readonly control: boolean, readonly url: string, readonly since: number, readonly same_files: boolean, readonly failing: ReadonlyArray<{ readonly name: string }> }
 interface Report {
+  readonly runtimes: readonly Runtime[]
   readonly pipelines: readonly Pipeline[]
   readonly problems: ReadonlyArray<{ readonly file: string, readonly message: string }>
   readonly topics: readonly TopicState[]
@@ -42,22 +44,28 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
 }
 
 async function reportOf (admin: Admin): Promise<Report> {
-  const [{ pipelines, problems }, { topics }] = await Promise.all([
+  const [{ pipelines, problems }, { topics }, { runtimes }] = await Promise.all([
     admin.json<Pick<Report, 'pipelines' | 'problems'>>('GET', '/v1/pipelines'),
-    admin.json<Pick<Report, 'topics'>>('GET', '/v1/topics')
+    admin.json<Pick<Report, 'topics'>>('GET', '/v1/topics'),
+    admin.json<Pick<Report, 'runtimes'>>('GET', '/v1/runtimes')
   ])
-  return { pipelines, problems, topics }
+  return { runtimes, pipelines, problems, topics }
 }
 
-function lines ({ pipelines, problems, topics }: Report): string[] {
+function lines ({ runtimes, pipelines, problems, topics }: Report): string[] {
   const rows = pipelines.flatMap(pipeline => [summary(pipeline), ...pipeline.steps.map(stepRow)])
   const broken = problems.filter(({ file }) => !pipelines.some(({ id, state }) => state === 'broken' && file === `pipelines/${id}.yaml`))
   return [
+    ...(runtimes.length < 2 ? [] : [...table(['RUNTIME', 'SIDE', 'UP', 'URL', 'REASON'], runtimes.map(runtimeRow), ['UP']), '']),
     ...(rows.length === 0 ? ['There are no pipelines'] : table(['PIPELINE', 'STATE', 'ROWS/S', 'LAG', 'AGE', 'RESTARTS', 'REASON'], rows, ['ROWS/S', 'LAG', 'AGE', 'RESTARTS'])),
     '',
     ...(topics.length === 0 ? ['There are no topics'] : table(['TOPIC', 'ROWS', 'SIZE', 'NEWEST'], topics.map(topicRow), ['ROWS', 'SIZE', 'NEWEST'])),
     ...broken.flatMap(({ message }) => ['', 'Files that wait to be mended; what ran before runs on:', ...message.split('\n').map(line => `  ${line}`)])
   ]
+}
+
+function runtimeRow ({ runtime, control, url, since, same_files: same, failing }: Runtime): string[] {
+  return [runtime, control ? 'control' : 'worker', duration(Math.max(0, Date.now() - since) / 1000), url, [...same ? [] : ['other files: reload'], ...failing.map(({ name }) => `${name} is not healthy`)].join(', ')]
 }
 
 function summary ({ id, state, healthy, reasons, steps, since, restarts }: Pipeline): string[] {

@@ -3,7 +3,7 @@
 
 import swagger from '@fastify/swagger'
 import fastify from 'fastify'
-import { addHeaders, makeGuard } from './guard.ts'
+import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
 import { pipelineRoutes } from './pipelines.ts'
@@ -12,6 +12,7 @@ import { answerError, problemResponse, sendProblem } from './problem.ts'
 import { queryRoutes } from './query.ts'
 import { reloadRoutes } from './reload.ts'
 import { RouteTable } from './route-table.ts'
+import { runtimeRoutes } from './runtimes.ts'
 import { topicRoutes } from './topics.ts'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Socket } from 'node:net'
@@ -66,6 +67,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
   app.addHook('onRequest', async (request, reply) => {
     addHeaders(request, reply)
     guard(request, reply)
+    await checkControl(platform, request)
   })
   app.addHook('onRoute', route => {
     table.add(route)
@@ -87,6 +89,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     reloadRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)
+    runtimeRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

@@ -74,6 +74,18 @@ export function makeGuard (platform: Platform, { requestsPerSecondMax, wrongToke
   }
 }
 
+/** Routes that change nothing although they are no GET. */
+const askingRoutes: ReadonlySet<string> = new Set(['/v1/plan', '/v1/query'])
+
+/** Every runtime shows all of them; only the control side changes something. */
+export async function checkControl ({ fleet }: Platform, { method, routeOptions: { url = '' } }: FastifyRequest): Promise<void> {
+  if (fleet.isControl || method === 'GET' || method === 'HEAD' || askingRoutes.has(url)) return
+  const control = (await fleet.members()).find(member => member.control)
+  throw new PlatformError('NOT_CONTROL', control === undefined ? 'No runtime is the control side yet' : `The control side is runtime ${control.runtime}`, {
+    remedy: control === undefined ? 'Try again in a few seconds.' : `Ask ${control.url}.`
+  })
+}
+
 function slowDown (reply: FastifyReply, seconds: number): void {
   if (seconds === 0) return
   void reply.header('retry-after', seconds)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { writeDurably } from '../durable.ts'
 import { PlatformError } from '../errors.ts'
 import type { Receipt } from '../receipt.ts'
-import type { Supervisor } from '../supervisor.ts'
+import type { Platform } from '../platform.ts'
 
 /** What `text` makes of the old text; undefined: the file goes. */
 export type Change = (before: string | undefined) => string | undefined
@@ -24,7 +24,7 @@ export async function textOf (file: string): Promise<string | undefined> {
 }
 
 /** Writes (or removes) the file of one pipeline and reloads that pipeline; puts back what was there when the reload does not apply it. */
-export async function changeFile (supervisor: Supervisor, { root, id, change }: { readonly root: string, readonly id: string, readonly change: Change }): Promise<Receipt> {
+export async function changeFile ({ supervisor, peers }: Platform, { root, id, change }: { readonly root: string, readonly id: string, readonly change: Change }): Promise<Receipt> {
   const file = join(root, fileOf(id))
   let before: string | undefined
   let changed = false
@@ -39,7 +39,7 @@ export async function changeFile (supervisor: Supervisor, { root, id, change }: 
       if (changed) await put(file, before)
     }
   }
-  return supervisor.reload({ edit, only: id })
+  return supervisor.reload({ edit, only: id }, peers)
 }
 
 async function put (file: string, text: string | undefined): Promise<void> {

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { PlatformError } from '../errors.ts'
 import { checkDefinition, mergeYaml, restoreSecrets } from './definition.ts'
+import { combine } from './combined.ts'
+import { everywhere } from '../peers.ts'
 import { lags } from './lag.ts'
 import { changeFile, fileOf, textOf } from './pipeline-files.ts'
 import { redact } from '../pipeline.ts'
@@ -9,7 +11,7 @@ import { answerReceipt } from './problem.ts'
 import { receiptSchema } from './reload.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Json } from '../plugin.ts'
-import type { PipelineStatus } from '../managed.ts'
+import type { CombinedStatus } from './combined.ts'
 import type { Platform } from '../platform.ts'
 
 interface ById { readonly Params: { readonly id: string } }
@@ -25,6 +27,7 @@ const status = {
     topic: { type: 'string' },
     restarts: { type: 'integer', description: 'After failures, since the platform started' },
     since: { type: 'integer', description: 'When the state changed, ms since 1970, UTC' },
+    runtimes: { type: 'array', description: 'Where several runtimes share it: how each one has it', items: { type: 'object', properties: { runtime: { type: 'string' }, state: { type: 'string' }, healthy: { type: 'boolean' } } } },
     steps: {
       type: 'array',
       items: {
@@ -52,14 +55,14 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
 
   app.get('/v1/pipelines', {
     schema: { summary: 'All pipelines and how they are', tags: ['pipelines'], response: { 200: { type: 'object', properties: { pipelines: { type: 'array', items: status }, problems: { type: 'array', items: fileProblem } } } } }
-  }, async () => ({ pipelines: await measured(platform, supervisor.status()), problems: supervisor.files.problems }))
+  }, async () => ({ pipelines: await measured(platform), problems: supervisor.files.problems }))
 
   app.get<ById>('/v1/pipelines/:id', {
     schema: { summary: 'One pipeline: how it is, its file, and its resolved definition, with secrets as ***', tags: ['pipelines'], params, response: { 200: detail } }
   }, async request => {
     const { id } = request.params
     const pipeline = supervisor.files.pipelines.get(id)
-    const [status] = await measured(platform, [statusOf(id)])
+    const status = await statusOf(id)
     if (pipeline === undefined) return { ...status, file: fileOf(id) }
     const { text, file, ...resolved } = redact(pipeline)
     return { ...status, file, text, definition: readYaml(file, text).value, resolved }
@@ -84,7 +87,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
       readYaml(fileOf(id), text)
       return text
     }
-    return answerReceipt(platform, reply, await changeFile(supervisor, { root, id, change }))
+    return answerReceipt(platform, reply, await changeFile(platform, { root, id, change }))
   })
 
   app.delete<ById>('/v1/pipelines/:id', {
@@ -92,7 +95,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   }, async (request, reply) => {
     const { id } = request.params
     if (await textOf(join(root, fileOf(id))) === undefined) throw unknown(id)
-    const receipt = await changeFile(supervisor, { root, id, change: () => undefined })
+    const receipt = await changeFile(platform, { root, id, change: () => undefined })
     if (receipt.outcome === 'applied' || receipt.outcome === 'unchanged') store.setPaused(id, false)
     return answerReceipt(platform, reply, receipt)
   })
@@ -104,30 +107,26 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   } as const
   for (const action of ['pause', 'resume', 'restart'] as const) {
     app.post<ById>(`/v1/pipelines/:id/${action}`, { schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
-      await supervisor[action](request.params.id)
-      return (await measured(platform, [statusOf(request.params.id)]))[0]
+      await everywhere(platform, { verb: action, pipeline: request.params.id })
+      return statusOf(request.params.id)
     })
   }
 
-  function statusOf (id: string): PipelineStatus {
-    const found = supervisor.status().find(one => one.id === id)
+  async function statusOf (id: string): Promise<CombinedStatus> {
+    const found = (await measured(platform)).find(one => one.id === id)
     if (found === undefined) throw unknown(id)
     return found
   }
 }
 
-/** The status with what its steps do. */
-async function measured (platform: Platform, statuses: readonly PipelineStatus[]): Promise<PipelineStatus[]> {
-  const all = await lags(platform)
-  return statuses.map(status => ({
+/** All pipelines, with how far their outputs are behind; without that where the broker does not answer. */
+async function measured (platform: Platform): Promise<CombinedStatus[]> {
+  const [members, all] = await Promise.all([platform.fleet.members(), lags(platform).catch(() => [])])
+  return combine(members).map(status => ({
     ...status,
     steps: status.steps.map(step => {
       const lag = all.find(one => one.pipeline === status.id && one.step === step.step)
-      return {
-        ...step,
-        rows_per_second: platform.supervisor.rowsPerSecond(status.id, step.step),
-        ...(lag !== undefined && { lag_rows: lag.rows, lag_seconds: lag.seconds })
-      }
+      return { ...step, ...(lag !== undefined && { lag_rows: lag.rows, lag_seconds: lag.seconds }) }
     })
   }))
 }

@@ -14,6 +14,7 @@ export const receiptSchema = {
     reason: { type: 'string' },
     problems: { type: 'array', items: fileProblem },
     changes: { type: 'array', items: change },
+    runtimes: { type: 'array', description: 'What the other runtimes did', items: { type: 'object', additionalProperties: true } },
     ms: { type: 'integer' }
   }
 }
@@ -36,7 +37,7 @@ export function reloadRoutes (app: FastifyInstance, platform: Platform): void {
       response: { 200: receiptSchema }
     }
   }, async (request, reply) => {
-    const receipt = await platform.supervisor.reload(request.query.plan === undefined ? {} : { planHash: request.query.plan })
+    const receipt = await platform.supervisor.reload(request.query.plan === undefined ? {} : { planHash: request.query.plan }, platform.peers)
     return answerReceipt(platform, reply, receipt)
   })
 

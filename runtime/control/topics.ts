@@ -1,5 +1,6 @@
 import { PlatformError } from '../errors.ts'
 import { isRejectedTopic, rejectedTopic } from '../schema.ts'
+import { runtimesTopic } from '../fleet.ts'
 import { platformTopic } from '../platform-topic.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Platform } from '../platform.ts'
@@ -51,6 +52,7 @@ function topicOf (platform: Platform, name: string): Topic {
   const topic = platform.supervisor.schemas.get(name)
   if (topic !== undefined) return topic
   if (name === platformTopic.name) return platformTopic
+  if (name === runtimesTopic.name) return runtimesTopic
   if (isRejectedTopic(name) && platform.supervisor.schemas.has(name.slice(0, name.lastIndexOf('.')))) return rejectedTopic(name.slice(0, name.lastIndexOf('.')))
   throw new PlatformError('NOT_FOUND', `There is no topic "${name}"`)
 }
