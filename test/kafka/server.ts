@@ -18,7 +18,9 @@ import type { ChildProcess } from 'node:child_process'
 import type { Listener, User } from './properties.ts'
 
 const UP_MS_MAX = 90_000
-const java = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
+const java = ['-Xmx512m', '-XX:+UseSerialGC', '-Xshare:auto']
+/** It is up sooner, and slower from then on. */
+const brief = [...java, '-XX:TieredStopAtLevel=1']
 
 export interface KafkaOptions {
   /** Where it keeps all. */
@@ -31,6 +33,8 @@ export interface KafkaOptions {
   readonly listeners?: readonly Listener[]
   /** May log in at listeners with `sasl`. */
   readonly users?: readonly User[]
+  /** For what takes long: it starts slower and is faster then. */
+  readonly tuned?: boolean
 }
 
 export interface KafkaServer {
@@ -73,27 +77,25 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const file = join(options.folder, 'server.properties')
   writeFileSync(file, kafkaProperties({ ...options, ports }))
   format(classPath, file, options.users ?? [])
-  const server = new OwnKafka(classPath, file, ports)
+  const server = new OwnKafka([...options.tuned === true ? java : brief, '-cp', classPath, 'kafka.Kafka', file], ports)
   await server.start()
   return server
 }
 
 function format (classPath: string, file: string, users: readonly User[]): void {
-  const args = [...java, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', 'dHdvbGFuZS10ZXN0cy0wMQ', '-c', file, ...scramArguments(users)]
+  const args = [...brief, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', 'dHdvbGFuZS10ZXN0cy0wMQ', '-c', file, ...scramArguments(users)]
   const { status, stdout, stderr } = spawnSync('java', args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`Apache Kafka's storage could not be formatted: ${stdout}${stderr}`)
 }
 
 class OwnKafka implements KafkaServer {
   readonly brokers: string
-  readonly #classPath: string
-  readonly #file: string
+  readonly #command: readonly string[]
   readonly #ports: ReadonlyMap<string, number>
   #process: ChildProcess | undefined
 
-  constructor (classPath: string, file: string, ports: ReadonlyMap<string, number>) {
-    this.#classPath = classPath
-    this.#file = file
+  constructor (command: readonly string[], ports: ReadonlyMap<string, number>) {
+    this.#command = command
     this.#ports = ports
     this.brokers = this.address('plain')
   }
@@ -109,7 +111,7 @@ class OwnKafka implements KafkaServer {
   }
 
   async start (): Promise<void> {
-    const child = spawn('java', [...java, '-cp', this.#classPath, 'kafka.Kafka', this.#file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('java', this.#command, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
     endTogether(child)
     let printed = ''
