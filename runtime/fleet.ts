@@ -65,8 +65,8 @@ export interface Command {
 
 export interface Answer {
   readonly runtime: string
-  /** Undefined where it failed. */
-  readonly result: Json | undefined
+  /** Null where it failed. */
+  readonly result: Json
   /** Why it failed; empty: it did not. */
   readonly error: string
 }
@@ -170,7 +170,7 @@ export class Fleet {
       clearTimeout(timer)
       this.#waiting.delete(id)
     }
-    return others.map(runtime => answers.get(runtime) ?? { runtime, result: undefined, error: `it did not answer within ${ANSWER_MS_MAX / 1000} s` })
+    return others.map(runtime => answers.get(runtime) ?? { runtime, result: null, error: `it did not answer within ${ANSWER_MS_MAX / 1000} s` })
   }
 
   async close (): Promise<void> {
@@ -194,7 +194,8 @@ export class Fleet {
       this.#heard.set(body.runtime, { status: body, at })
       if (body.runtime === this.#options.name) this.#heardItself.resolve()
     } else if (kind === 'answer') {
-      this.#waiting.get(body.id)?.(body)
+      const { id, ...answer } = body
+      this.#waiting.get(id)?.(answer)
     } else {
       const { runtime, since } = await this.#own()
       if (this.#taken.has(body.id) || !body.to.some(life => life.runtime === runtime && life.since === since)) return
@@ -208,7 +209,7 @@ export class Fleet {
     log.info({ verb: command.verb, pipeline: command.pipeline }, 'The control side commands')
     const answer = await execute(command).then(
       result => ({ runtime, result, error: '' }),
-      (error: unknown) => ({ runtime, result: undefined, error: describe(error) }))
+      (error: unknown) => ({ runtime, result: null, error: describe(error) }))
     await this.#say({ kind: 'answer', body: { id, ...answer } }).catch((error: unknown) => log.error({ reason: describe(error) }, 'The control side could not be answered'))
   }
 

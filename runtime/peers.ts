@@ -55,7 +55,8 @@ export async function checkPeers (fleet: Fleet, platform: Alone): Promise<void> 
   for (const { id, state } of control.pipelines) if ((state === 'paused') !== paused.has(id)) store.setPaused(id, state === 'paused')
 }
 
-async function execute (supervisor: Supervisor, { verb, pipeline = '' }: Command): Promise<Json> {
+/** Does what the control side commands. */
+export async function execute (supervisor: Supervisor, { verb, pipeline = '' }: Command): Promise<Json> {
   switch (verb) {
     case 'check': return supervisor.digest({ read: true })
     case 'reload': {

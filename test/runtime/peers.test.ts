@@ -1,0 +1,89 @@
+// A reload over several runtimes, each with files and pipelines of its own. The embedded broker carries what they tell
+// each other.
+
+import t from 'tap'
+import { openEmbedded } from '../../runtime/broker/embedded.ts'
+import { Fleet } from '../../runtime/fleet.ts'
+import { execute, peersOf } from '../../runtime/peers.ts'
+import { until } from '../conform/context.ts'
+import { numbered, openShop, running, schema } from './shop.ts'
+import type { Test } from 'tap'
+import type { Shop } from './shop.ts'
+
+interface Runtime { readonly shop: Shop, readonly fleet: Fleet }
+
+const files = { 'schemas/rows.yaml': schema, 'pipelines/rows.yaml': numbered('rows') }
+
+async function start (t: Test, folder: string, name: string): Promise<Runtime> {
+  const shop = await openShop(t, files)
+  const broker = openEmbedded({ folder })
+  const since = Date.now()
+  const fleet = new Fleet({
+    broker,
+    shared: true,
+    name,
+    role: 'any',
+    log: { error () {}, warn () {}, info () {}, debug () {} },
+    status: async () => ({ url: '', version: '1', since, digest: await shop.supervisor.digest(), clickhouse: '', pipelines: [], failing: [] }),
+    execute: command => execute(shop.supervisor, command)
+  })
+  fleet.open()
+  t.teardown(async () => {
+    await fleet.close()
+    await broker.close()
+  })
+  return { shop, fleet }
+}
+
+async function startTwo (t: Test): Promise<[Runtime, Runtime]> {
+  const folder = t.testdir()
+  const two: [Runtime, Runtime] = [await start(t, folder, 'a'), await start(t, folder, 'b')]
+  for (const { shop, fleet } of two) {
+    await until(async () => (await fleet.members()).length === 2, 'they know each other', 60_000)
+    await running(shop, 'rows')
+  }
+  return two
+}
+
+const faster = numbered('rows', { rate: 400 })
+
+await t.test('a reload reaches all runtimes, with one receipt', async t => {
+  const [a, b] = await startTwo(t)
+  for (const { shop } of [a, b]) shop.project.write('pipelines/rows.yaml', faster)
+  const receipt = await a.shop.supervisor.reload({}, peersOf(a.fleet))
+  t.match(receipt, { outcome: 'applied', changes: [{ pipeline: 'rows' }], runtimes: [{ runtime: 'b', outcome: 'applied' }] })
+  t.equal(a.shop.status('rows').revision, b.shop.status('rows').revision)
+})
+
+await t.test('where one runtime has other files nothing is touched anywhere', async t => {
+  const [a, b] = await startTwo(t)
+  const before = a.shop.status('rows').revision
+  a.shop.project.write('pipelines/rows.yaml', faster)
+  const receipt = await a.shop.supervisor.reload({}, peersOf(a.fleet))
+  t.match(receipt, { outcome: 'rejected', reason: /^b has other files/, changes: [], runtimes: [] })
+  t.equal(a.shop.status('rows').revision, before)
+  t.equal(b.shop.status('rows').revision, before)
+})
+
+await t.test('what fails in one runtime is taken back in all', async t => {
+  const [a, b] = await startTwo(t)
+  const before = a.shop.status('rows').revision
+  const throwing = (reason: string): string => `export default { kind: 'transform', description: 'x', options: {}, open () { ${reason}; return { map: batch => batch } } }`
+  for (const { shop } of [a, b]) shop.project.write('pipelines/rows.yaml', faster.replace('outputs:', 'transforms: [bad]\noutputs:'))
+  a.shop.project.write('plugins/transforms/bad/index.ts', throwing(''))
+  b.shop.project.write('plugins/transforms/bad/index.ts', throwing("throw new Error('not on this machine')"))
+  const receipt = await a.shop.supervisor.reload({}, peersOf(a.fleet))
+  t.match(receipt, { outcome: 'rolled_back', reason: /^b: .*not on this machine/, runtimes: [{ runtime: 'b', outcome: 'rejected' }] })
+  for (const { shop } of [a, b]) {
+    t.equal(shop.status('rows').revision, before)
+    await running(shop, 'rows')
+  }
+})
+
+await t.test('a pipeline is paused and resumed in all runtimes', async t => {
+  const [a, b] = await startTwo(t)
+  for (const verb of ['pause', 'resume'] as const) {
+    t.strictSame(await a.fleet.command({ verb, pipeline: 'rows' }), [{ runtime: 'b', result: null, error: '' }])
+    t.equal(b.shop.status('rows').state, verb === 'pause' ? 'paused' : 'running')
+  }
+})
