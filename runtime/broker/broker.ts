@@ -21,7 +21,7 @@ export interface Broker {
   topics (): Promise<string[]>
   /** The last rows of a topic, oldest first, over all partitions. */
   tail (topic: Topic, rows: number): Promise<Batch[]>
-  /** Removes what retention allows at `now` and what none of `groups` still needs; returns the rows removed. */
+  /** Removes what retention allows at `now` and what none of `groups` still needs; returns how many offsets are gone. */
   trim (topic: Topic, needs: { readonly now: number, readonly groups: readonly string[] }): Promise<number>
   close (): Promise<void>
 }
@@ -108,6 +108,8 @@ export interface Assignment {
   begin (intent: Intent): Promise<void>
   /** Durable when it resolves; clears the intent. Offsets only grow (invariant 3). */
   commit (offset: number, state: Json | undefined): Promise<void>
+  /** To be called when the work on the partition has ended. Another member that waits for a partition which was taken away gets it then, and not after a while. */
+  release? (): void
 }
 
 export interface TopicState {

@@ -1,0 +1,98 @@
+// What goes wrong with a Kafka, in the platform's words.
+
+import { describe, PlatformError } from '../../errors.ts'
+
+/** The errors of the client library carry one or more of these. */
+interface Fault {
+  readonly name?: string
+  readonly type?: string
+  readonly code?: string | number
+  readonly retriable?: boolean
+  readonly message?: string
+}
+
+const fencing = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'FENCED_INSTANCE_ID'])
+const passing = new Set(['CONCURRENT_TRANSACTIONS', 'NOT_ENOUGH_REPLICAS', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'OFFSET_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR', 'NOT_CONTROLLER'])
+const connecting = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError', 'KafkaJSRequestTimeoutError', 'KafkaJSLockTimeout'])
+const sizes = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+/** 90: the library's list of errors ends before it. */
+const PRODUCER_FENCED = 90
+
+const certificates: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  CERT_HAS_EXPIRED: ['the certificate of the broker has expired', 'Renew the certificate of the broker.'],
+  CERT_NOT_YET_VALID: ['the certificate of the broker is not valid yet', 'Check the clocks of both machines.'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['the broker has a certificate that it signed itself', 'Give that certificate as kafka.ssl.ca.'],
+  SELF_SIGNED_CERT_IN_CHAIN: ['the certificate of the broker comes from an authority that is not trusted', 'Give the certificate of the authority as kafka.ssl.ca.'],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['the certificate of the broker comes from an authority that is not trusted', 'Give the certificate of the authority as kafka.ssl.ca.'],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['the certificate of the broker comes from an authority that is not trusted', 'Give the certificate of the authority as kafka.ssl.ca.'],
+  ERR_TLS_CERT_ALTNAME_INVALID: ['the certificate of the broker is for another host', 'Use the host name that the certificate has, or have one made for this host.'],
+  CERT_REVOKED: ['the certificate of the broker was revoked', 'Renew the certificate of the broker.']
+}
+
+/** Whether the same again, a moment later, may succeed. */
+export function isPassing (error: unknown): boolean {
+  if (error instanceof PlatformError) return error.retryable
+  return faults(error).some(({ name = '', type = '', retriable }) => connecting.has(name) || passing.has(type) || (type !== '' && retriable === true)) && !isRefusal(error)
+}
+
+/** Whether a newer owner has taken over. */
+export function isFenced (error: unknown): boolean {
+  return faults(error).some(({ type = '', code }) => fencing.has(type) || code === PRODUCER_FENCED)
+}
+
+export function hasType (error: unknown, ...types: readonly string[]): boolean {
+  return faults(error).some(({ type }) => type !== undefined && types.includes(type))
+}
+
+/** `doing`: what was tried, such as `Appending to quotes`. */
+export function translate (error: unknown, doing: string): PlatformError {
+  if (error instanceof PlatformError) return error
+  const refusal = refused(error, doing)
+  if (refusal !== undefined) return refusal
+  if (isFenced(error)) return fenced(doing)
+  if (faults(error).some(({ type = '' }) => sizes.has(type))) {
+    return new PlatformError('ROW_INVALID', `${doing} failed: it is larger than the topic takes`, { remedy: 'Raise max.message.bytes of the topic, or send smaller rows.', cause: error })
+  }
+  return new PlatformError('BROKER_UNAVAILABLE', `${doing} failed: ${describe(error)}`, { remedy: 'Check that Kafka runs and can be reached; it is tried again until then.', cause: error })
+}
+
+export function fenced (who: string): PlatformError {
+  return new PlatformError('BROKER_FENCED', `${who}: there is a newer owner`, { remedy: 'Nothing to do: the newer one goes on.' })
+}
+
+function isRefusal (error: unknown): boolean {
+  return refused(error, '') !== undefined
+}
+
+/** What needs a hand: credentials, certificates, permissions. */
+function refused (error: unknown, doing: string): PlatformError | undefined {
+  for (const { name = '', type = '', code, message = '' } of faults(error)) {
+    const certificate = typeof code === 'string' ? certificates[code] : undefined
+    if (certificate !== undefined) return refusal(doing, certificate[0], certificate[1], error)
+    if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
+      return refusal(doing, `Kafka does not accept the user or the password (${message})`, 'Compare kafka.sasl with the users that the brokers know.', error)
+    }
+    if (type.endsWith('_AUTHORIZATION_FAILED')) return refusal(doing, `the Kafka user may not do that (${type})`, 'Allow the user to read, write, create and describe the platform\'s topics, groups and transactional ids.', error)
+    if (typeof code === 'string' && code.startsWith('ERR_SSL_')) return refusal(doing, `the broker refuses the encryption (${code})`, 'Check that the port speaks TLS, and whether the broker asks for a certificate: kafka.ssl.cert and kafka.ssl.key.', error)
+  }
+  return undefined
+}
+
+function refusal (doing: string, what: string, remedy: string, cause: unknown): PlatformError {
+  return new PlatformError('BROKER_REFUSED', `${doing} failed: ${what}`, { remedy, cause })
+}
+
+/** The error and what it was made from: the library wraps what it gives up on. */
+function faults (error: unknown): Fault[] {
+  const found: Fault[] = []
+  const look = (one: unknown): void => {
+    if (typeof one !== 'object' || one === null || found.length > 10) return
+    found.push(one as Fault)
+    look((one as { cause?: unknown }).cause)
+    look((one as { originalError?: unknown }).originalError)
+    for (const each of (one as { errors?: unknown[] }).errors ?? []) look(each)
+  }
+  look(error)
+  return found
+}
