@@ -1,13 +1,12 @@
-// The one way to ClickHouse, embedded or a server: the official client with the settings that correctness rests on.
-// Defaults of these settings differ between versions and profiles, so they are sent with every statement and checked
-// once at the start.
+// The one way to ClickHouse, embedded, a server or a cluster: the official client with the settings that correctness
+// rests on (settings.ts), for one host or several (hosts.ts).
 
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client'
-import { PlatformError } from '../errors.ts'
-import { classify } from './answers.ts'
+import { parseAddress, readTls } from './address.ts'
+import type { Address } from './address.ts'
+import { Hosts } from './hosts.ts'
 import { fence } from './owners.ts'
 import type { Seat } from './owners.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
@@ -15,36 +14,6 @@ import type { TableName } from './sql.ts'
 
 /** What a statement may take where nobody says otherwise. */
 export const STATEMENT_SECONDS = 120
-const CONNECTIONS_MAX = 8
-
-/** Of all statements. Numbers that JavaScript cannot hold come as text; an answer is complete or an error. */
-const readSettings = {
-  output_format_json_quote_64bit_integers: 1,
-  output_format_json_quote_denormals: 1,
-  output_format_json_quote_decimals: 1,
-  wait_end_of_query: 1
-} as const satisfies ClickHouseSettings
-
-/**
- * Of inserts. One insert is one block, written before it is answered, and a value that does not fit is an error.
- * Deduplication by hash or token is off: it loses rows in a crash, the offsets in the rows do its work.
- */
-const insertSettings = {
-  async_insert: 0,
-  insert_deduplicate: 0,
-  max_insert_threads: '1',
-  max_insert_block_size: '16777216',
-  min_insert_block_size_rows: '16777216',
-  min_insert_block_size_bytes: '0',
-  input_format_skip_unknown_fields: 0,
-  input_format_null_as_default: 0,
-  insert_null_as_default: 0,
-  input_format_arrow_allow_missing_columns: 0,
-  date_time_overflow_behavior: 'throw'
-} as const satisfies ClickHouseSettings
-
-/** Settings that stand over those above in the versions that have them. */
-const newerSettings: Readonly<Record<string, string>> = { deduplicate_insert: 'disable' }
 
 export interface InsertOptions {
   /** Names the statement in system.processes, so that it can be waited for. */
@@ -72,6 +41,9 @@ export interface StatementOptions {
 export interface ClickHouse {
   /** Without a password. */
   readonly address: string
+  /** Name of the cluster that the hosts belong to; empty: one server. */
+  readonly cluster: string
+  /** Of the host that is in use now. */
   readonly client: ClickHouseClient
   /** A statement without rows in its answer. */
   command (sql: string, options?: StatementOptions): Promise<void>
@@ -90,84 +62,35 @@ export interface ConnectOptions {
 
 /** Connects and checks that the engine takes the pinned settings. Throws DESTINATION_UNAVAILABLE or DESTINATION_REFUSED. */
 export async function connectClickHouse (url: string, { statementSeconds = STATEMENT_SECONDS, signal }: ConnectOptions = {}): Promise<ClickHouse> {
-  const address = withoutPassword(url)
-  const client = createClient({
-    url,
-    application: 'twolane',
-    // The engine's own answer that the time is over should come first.
-    request_timeout: statementSeconds * 1250 + 1000,
-    max_open_connections: CONNECTIONS_MAX,
-    clickhouse_settings: { ...readSettings, max_execution_time: statementSeconds },
-    log: { level: ClickHouseLogLevel.OFF }
-  })
+  const address = parseAddress(url)
+  const hosts = new Hosts(address, await readTls(address.files), statementSeconds)
   try {
-    const settings = await assertSettings(client, address, signal)
-    return connection(client, address, settings)
+    await hosts.use(async () => {}, signal)
+    return connection(hosts, address)
   } catch (error) {
-    await client.close()
+    await hosts.close()
     throw error
   }
 }
 
-/**
- * Reads the pinned settings back, as an insert has them. Throws where the engine does not take one, because rows would
- * then be lost, doubled or changed without a word. Returns the settings of an insert on this engine.
- */
-export async function assertSettings (client: ClickHouseClient, address: string, signal?: AbortSignal): Promise<ClickHouseSettings> {
-  const read = async (settings: ClickHouseSettings): Promise<Map<string, string>> => {
-    const names = Object.keys({ ...readSettings, ...insertSettings, ...newerSettings })
-    const result = await client.query({
-      query: 'SELECT name, value FROM system.settings WHERE name IN {names:Array(String)}',
-      query_params: { names },
-      format: 'JSONEachRow',
-      clickhouse_settings: settings,
-      ...(signal !== undefined && { abort_signal: signal })
-    })
-    return new Map((await result.json<{ name: string, value: string }>()).map(({ name, value }) => [name, value]))
-  }
-  try {
-    const known = await read({})
-    const newer = Object.fromEntries(Object.entries(newerSettings).filter(([name]) => known.has(name)))
-    const settings: ClickHouseSettings = { ...insertSettings, ...newer }
-    const found = await read(settings)
-    for (const [name, wanted] of Object.entries({ ...readSettings, ...settings })) {
-      // Known to the HTTP interface only.
-      if (name === 'wait_end_of_query') continue
-      if (found.get(name) === String(wanted)) continue
-      throw new PlatformError('DESTINATION_REFUSED', `ClickHouse at ${address} has ${name} = ${found.get(name) ?? 'unknown'} where ${String(wanted)} was sent`, {
-        remedy: 'Let the profile of the user allow this setting, or use a newer ClickHouse.'
-      })
-    }
-    return settings
-  } catch (error) {
-    throw classify(error, address)
-  }
-}
-
-function connection (client: ClickHouseClient, address: string, inserts: ClickHouseSettings): ClickHouse {
+function connection (hosts: Hosts, { text: address, cluster }: Address): ClickHouse {
   const common = ({ query_params: params, settings, signal }: StatementOptions) => ({
     ...(params !== undefined && { query_params: params }),
     ...(settings !== undefined && { clickhouse_settings: settings }),
     ...(signal !== undefined && { abort_signal: signal })
   })
-  const guarded = async <T> (work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      throw classify(error, address)
-    }
-  }
   return {
     address,
-    client,
-    command: async (query, options = {}) => guarded(async () => {
+    cluster,
+    get client () { return hosts.client },
+    command: (query, options = {}) => hosts.use(async ({ client }) => {
       await client.command({ query, ...common(options) })
-    }),
-    rows: async <T> (query: string, options: StatementOptions = {}) => guarded(async () => {
+    }, options.signal),
+    rows: <T> (query: string, options: StatementOptions = {}) => hosts.use(async ({ client }) => {
       const result = await client.query({ query, format: 'JSONEachRow', ...common(options) })
       return result.json<T>()
-    }),
-    insertArrow: async (table, columns, bytes, { queryId, partitionsMax, owner, signal }) => guarded(async () => {
+    }, options.signal),
+    insertArrow: (table, columns, bytes, { queryId, partitionsMax, owner, signal }) => hosts.use(async ({ client, inserts }) => {
       const { stream } = await client.exec({
         query: insertStatement(table, columns, owner),
         values: Readable.from(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { objectMode: false }),
@@ -177,8 +100,8 @@ function connection (client: ClickHouseClient, address: string, inserts: ClickHo
       })
       // The answer counts once it is here as a whole: a cut one means that the outcome is not known.
       await text(stream)
-    }),
-    close: () => client.close()
+    }, signal),
+    close: () => hosts.close()
   }
 }
 
@@ -189,13 +112,4 @@ function insertStatement (table: TableName, columns: readonly InsertColumn[], ow
   if (owner === undefined) return `${into} FORMAT ArrowStream`
   const structure = columns.map(({ name, type }) => `${quoteName(name)} ${type}`).join(', ')
   return `${into} SELECT ${names} FROM input(${quoteText(structure)}) WHERE ${fence(owner)} FORMAT ArrowStream`
-}
-
-function withoutPassword (url: string): string {
-  try {
-    const { protocol, host } = new URL(url)
-    return `${protocol}//${host}`
-  } catch {
-    throw new PlatformError('CONFIG_INVALID', 'the address of ClickHouse is not a URL', { remedy: 'Write it as http://host:8123 or https://user:password@host:8443.' })
-  }
 }
