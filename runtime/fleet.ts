@@ -21,14 +21,14 @@ export const runtimesTopic: Topic = {
   fields: [
     field('time', { kind: 'timestamp', unit: 'ms' }, { required: true, mandatory: true, description: 'When it was said', cast: { ...plainCast, unit: 'ms' } }),
     field('runtime', { kind: 'string' }, { required: true, description: 'Who says it' }),
-    field('kind', { kind: 'enum', values: ['status', 'command', 'answer'] }, { required: true, description: 'What it is' }),
+    field('kind', { kind: 'enum', values: ['status', 'command', 'answer', 'left'] }, { required: true, description: 'What it is' }),
     field('body', { kind: 'json' }, { required: true, description: 'What is said' })
   ],
   key: [],
   eventTime: 'time',
   partitions: 1,
   retention: { ms: 3_600_000, bytes: 64 * 2 ** 20, beyondOutputs: true },
-  hash: 'runtimes-1'
+  hash: 'runtimes-2'
 }
 
 /** What a runtime says of itself. */
@@ -95,6 +95,7 @@ const ROWS_BEFORE = 500
 type Said = { readonly kind: 'status', readonly body: RuntimeStatus }
   | { readonly kind: 'command', readonly body: Command & { readonly id: string, readonly to: readonly Life[] } }
   | { readonly kind: 'answer', readonly body: { readonly id: string } & Answer }
+  | { readonly kind: 'left', readonly body: Life }
 
 /** One life of a runtime: what was said to an earlier one of the same name is not for it. */
 interface Life { readonly runtime: string, readonly since: number }
@@ -176,6 +177,8 @@ export class Fleet {
   async close (): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#loops)
+    // So that nobody waits for it until it counts as silent.
+    if (this.#producer !== undefined) await this.#say({ kind: 'left', body: { runtime: this.#options.name, since: (await this.#own()).since } }).catch(() => {})
     await this.#producer?.then(producer => producer.close(), () => {})
   }
 
@@ -193,6 +196,8 @@ export class Fleet {
     if (kind === 'status') {
       this.#heard.set(body.runtime, { status: body, at })
       if (body.runtime === this.#options.name) this.#heardItself.resolve()
+    } else if (kind === 'left') {
+      if (this.#heard.get(body.runtime)?.status.since === body.since) this.#heard.delete(body.runtime)
     } else if (kind === 'answer') {
       const { id, ...answer } = body
       this.#waiting.get(id)?.(answer)
