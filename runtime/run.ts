@@ -168,6 +168,8 @@ export class PipelineRun {
               failed.abort()
             })
             .finally(() => {
+              // Its next owner waits for this.
+              assignment.release()
               partitions.delete(partition)
               if (partitions.size === 0 && !stop.aborted) this.#standBy(step.name, onBegun)
             })

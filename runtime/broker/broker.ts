@@ -109,7 +109,7 @@ export interface Assignment {
   /** Durable when it resolves; clears the intent. Offsets only grow (invariant 3). */
   commit (offset: number, state: Json | undefined): Promise<void>
   /** To be called when the work on the partition has ended. Another member that waits for a partition which was taken away gets it then, and not after a while. */
-  release? (): void
+  release (): void
 }
 
 export interface TopicState {

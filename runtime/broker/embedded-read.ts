@@ -88,6 +88,9 @@ export class EmbeddedAssignment implements Assignment {
     if (changed === 0) throw fenced(`The group ${group} of ${this.#topic.name}`)
   }
 
+  /** There is nobody who waits for it. */
+  release (): void {}
+
   #gone (offset: number, first: number, next: number): PlatformError {
     const why = offset < first ? 'retention has removed it' : 'the topic was restored from an older state or made anew'
     return new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of ${this.#topic.name}/${this.partition} is not there: the topic holds ${first} to ${next}, so ${why}`, { where: this.#file.file })

@@ -193,6 +193,7 @@ function faultyAssignment (assignment: Assignment, fault: Fault): Assignment {
     read: (offset, limits) => assignment.read(offset, limits),
     wait: (offset, ms, signal) => assignment.wait(offset, ms, signal),
     bounds: () => assignment.bounds(),
+    release: () => assignment.release(),
     begin: intent => fault.step('begin', () => assignment.begin(intent)),
     commit: (offset, state) => fault.step('commit', () => assignment.commit(offset, state))
   }
