@@ -10,6 +10,7 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['The mapping alone', 'mapping.ts'],
   ['Arrow encoding alone', 'arrow.ts'],
   ['Files', 'outputs.ts', '1'],
+  ['The lake in a folder and in an S3-compatible store', 's3.ts', '1'],
   ['The embedded engine alone', 'engine.ts']
 ]
 

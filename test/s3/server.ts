@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { ChildProcess } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
 
 const version = 'v1.8.0'
 const binFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'twolane-test', `versitygw-${version}`)
@@ -84,6 +83,7 @@ export class S3Server {
       env: { ...process.env, ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey }, stdio: 'ignore'
     })
     this.#child = child
+    endTogether(child)
     const giveUpAt = performance.now() + startMs
     // It refuses a request without a signature, and that is an answer.
     while (!await fetch(endpoint, { headers: { connection: 'close' } }).then(() => true, () => false)) {
@@ -106,11 +106,22 @@ export class S3Server {
   }
 }
 
+/** A shell that waits for the end of this process, which closes its input, and then kills the child. */
+function endTogether (child: ChildProcess): void {
+  const guard = spawn('sh', ['-c', 'read line; kill -9 "$1"', 'sh', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+  guard.unref()
+  child.once('exit', () => guard.kill('SIGKILL'))
+}
+
+/** Below the range that systems take for outgoing connections, so that it is still free after a restart. */
 async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const free = await once(server, 'listening').then(() => true, () => false)
+    if (!free) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
