@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { checkYaml } from './check.ts'
+import { decoded, parseAddress, withParameters } from './clickhouse/address.ts'
 import { PlatformError } from './errors.ts'
 import { coreScalar, interpolate } from './interpolate.ts'
 import type { KafkaConfig } from './broker/kafka/options.ts'
@@ -34,7 +35,7 @@ export interface PlatformConfig {
   readonly dataFolder: string
   /** Undefined: the embedded broker. */
   readonly kafka: KafkaConfig | undefined
-  /** `embedded`, or the URL of a ClickHouse server. */
+  /** `embedded`, or the address of ClickHouse with cluster and certificates in it (clickhouse/address.ts). */
   readonly clickhouse: string
   /** What the embedded engine may use. */
   readonly clickhouseMemoryGigabytes: number
@@ -71,7 +72,11 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   kafka_sasl: { variable: 'TWOLANE_KAFKA_SASL', schema: { type: 'string', enum: [...mechanisms], default: '', description: 'How to log in; empty: without.' } },
   kafka_user: { variable: 'TWOLANE_KAFKA_USER', schema: { type: 'string', default: '', description: 'Who logs in.' } },
   kafka_password: { variable: 'TWOLANE_KAFKA_PASSWORD', schema: { type: 'string', default: '', description: 'The password.', writeOnly: true } },
-  clickhouse: { variable: 'TWOLANE_CLICKHOUSE', schema: { type: 'string', pattern: '^(?:embedded|https?://[^\\s]+)$', default: 'embedded', description: 'embedded, or http(s)://user:password@host:8123.', writeOnly: true } },
+  clickhouse: { variable: 'TWOLANE_CLICKHOUSE', schema: { type: 'string', pattern: '^(?:embedded|https?://[^\\s]+)$', default: 'embedded', description: 'embedded, or http(s)://user:password@host:8123[,host:8123].', writeOnly: true } },
+  clickhouse_cluster: { variable: 'TWOLANE_CLICKHOUSE_CLUSTER', schema: { type: 'string', pattern: '^[A-Za-z0-9._-]*$', default: '', description: 'Name of the cluster (of system.clusters) that tables are made on; empty: one server.' } },
+  clickhouse_ca_file: { variable: 'TWOLANE_CLICKHOUSE_CA_FILE', schema: { type: 'string', default: '', description: 'Certificate of the authority that signed that of ClickHouse (PEM), where the system does not know it.' } },
+  clickhouse_certificate_file: { variable: 'TWOLANE_CLICKHOUSE_CERTIFICATE_FILE', schema: { type: 'string', default: '', description: 'Certificate of this client (PEM), where ClickHouse wants one; without a password in the address it says who the user is.' } },
+  clickhouse_key_file: { variable: 'TWOLANE_CLICKHOUSE_KEY_FILE', schema: { type: 'string', default: '', description: 'Its private key (PEM).' } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
   admin_token: { variable: 'TWOLANE_ADMIN_TOKEN', schema: { type: 'string', default: '', description: 'Token of the first administrator, 16 characters or more; empty: one is made at the first start.', pattern: '^(?:.{16,})?$', writeOnly: true } },
   log_level: { variable: 'TWOLANE_LOG_LEVEL', schema: { type: 'string', enum: [...logLevels], default: 'warn', description: 'The least important level that the terminal shows; the topic _platform has everything from info on.' } }
@@ -113,12 +118,23 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     advertisedUrl: value['advertised_url'] as string,
     dataFolder,
     kafka: await kafkaOf(root, value),
-    clickhouse: value['clickhouse'] as string,
+    clickhouse: clickhouseOf(root, value),
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
     secrets: [...new Set([...yaml.secrets, ...secretsOf(token, value['clickhouse'] as string, value['kafka_password'] as string)])]
   }
+}
+
+function clickhouseOf (root: string, value: Readonly<Record<string, Json>>): string {
+  const clickhouse = value['clickhouse'] as string
+  if (clickhouse === 'embedded') return clickhouse
+  const path = (key: string): string => value[key] === '' ? '' : resolve(root, value[key] as string)
+  const address = withParameters(clickhouse, {
+    cluster: value['clickhouse_cluster'] as string, ca: path('clickhouse_ca_file'), certificate: path('clickhouse_certificate_file'), key: path('clickhouse_key_file')
+  })
+  parseAddress(address)
+  return address
 }
 
 async function kafkaOf (root: string, value: Readonly<Record<string, Json>>): Promise<KafkaConfig | undefined> {
@@ -161,16 +177,8 @@ function environmentFile (variable: string): YamlFile {
   return { file: 'environment', value: {}, where: () => `environment ${variable}`, problem, plain: () => false, source: () => undefined, replaced: new Map() }
 }
 
+/** The password of ClickHouse as it is, and as it is written in the address. */
 function secretsOf (token: string, clickhouse: string, kafkaPassword: string): string[] {
-  const password = clickhouse === 'embedded' ? '' : URL.parse(clickhouse)?.password ?? ''
-  return [token, decoded(password), password, kafkaPassword].filter(text => text !== '')
-}
-
-function decoded (text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    // A percent sign that encodes nothing stands for itself.
-    return text
-  }
+  const written = clickhouse === 'embedded' ? '' : /^https?:\/\/[^@/?#:]*:([^@/?#]*)@/.exec(clickhouse)?.[1] ?? ''
+  return [token, decoded(written), written, kafkaPassword].filter(text => text !== '')
 }

@@ -1,5 +1,6 @@
 // What this runtime says to the other ones, and does for them.
 
+import { parseAddress } from './clickhouse/address.ts'
 import { PlatformError } from './errors.ts'
 import { Fleet } from './fleet.ts'
 import type { Answer, Command } from './fleet.ts'
@@ -33,9 +34,7 @@ export function fleetOf (platform: Alone): Fleet {
 }
 
 function clickhouseOf ({ config: { clickhouse } }: Alone): string {
-  if (clickhouse === 'embedded') return 'embedded'
-  const url = URL.parse(clickhouse)
-  return url === null ? '' : `${url.protocol}//${url.host}`
+  return clickhouse === 'embedded' ? clickhouse : parseAddress(clickhouse).text
 }
 
 /** Before the pipelines start: takes over what the control side has paused. Throws where the others could not see what this runtime would store. */

@@ -111,10 +111,11 @@ function checkCertificate (path: string, pem: Buffer, keyPath?: string, key?: Bu
 }
 
 function invalid (message: string, what = remedy): PlatformError {
-  return new PlatformError('CONFIG_INVALID', message, { remedy: what })
+  return new PlatformError('CONFIG_INVALID', message, { where: 'clickhouse', remedy: what })
 }
 
-function decoded (text: string): string {
+/** A part of a URL as it is meant. */
+export function decoded (text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -1,6 +1,9 @@
-import { request as httpRequest } from 'undici'
+import { Agent, request as httpRequest } from 'undici'
+import { parseAddress, readTls } from '../clickhouse/address.ts'
+import { neverSent } from '../clickhouse/answers.ts'
 import { PlatformError } from '../errors.ts'
 import type { FastifyInstance } from 'fastify'
+import type { Dispatcher } from 'undici'
 import type { Platform } from '../platform.ts'
 
 const SECONDS_MAX = 30
@@ -22,11 +25,7 @@ export function queryRoutes (app: FastifyInstance, platform: Platform, { queries
   }, async (request, reply) => {
     const { clickhouse } = platform
     if (clickhouse === undefined) throw new PlatformError('ENGINE_UNAVAILABLE', 'There is no ClickHouse')
-    const url = new URL(clickhouse)
-    const { username, password } = url
-    url.username = url.password = ''
     const settings = { default_format: request.query.format, max_execution_time: String(SECONDS_MAX), output_format_json_quote_64bit_integers: '1', output_format_pretty_color: '0' }
-    for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, value)
     if (running >= queriesMax) throw new PlatformError('TOO_MANY_REQUESTS', `${queriesMax} queries run already`, { remedy: 'Try again when one has ended.' })
     running++
     // Nobody reads on: the rest of the rows need not come.
@@ -35,13 +34,32 @@ export function queryRoutes (app: FastifyInstance, platform: Platform, { queries
       running--
       left.abort()
     })
-    const answer = await httpRequest(url, {
-      method: 'POST',
-      signal: left.signal,
-      body: request.body,
-      headers: { authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` }
-    }).catch((cause: unknown) => { throw new PlatformError('ENGINE_UNAVAILABLE', 'ClickHouse does not answer', { cause }) })
+    const answer = await ask(clickhouse, settings, { body: request.body, signal: left.signal })
+      .catch((cause: unknown) => { throw new PlatformError('ENGINE_UNAVAILABLE', 'ClickHouse does not answer', { cause }) })
     if (answer.statusCode !== 200) throw new PlatformError('QUERY_REFUSED', (await answer.body.text()).trim())
     return reply.type(String(answer.headers['content-type'] ?? 'text/plain')).send(answer.body)
   })
+}
+
+/** Asks the first host that can be connected to; a statement is sent once. */
+async function ask (clickhouse: string, settings: Readonly<Record<string, string>>, { body, signal }: { readonly body: string, readonly signal: AbortSignal }): Promise<Dispatcher.ResponseData> {
+  const { urls, username, password, files } = parseAddress(clickhouse)
+  const tls = await readTls(files)
+  const dispatcher = Object.keys(tls).length === 0 ? undefined : new Agent({ connect: tls })
+  // The answer is still to be read; an agent that is closed ends with it.
+  try {
+    for (const [i, base] of urls.entries()) {
+      const url = new URL(base)
+      for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, value)
+      try {
+        const headers = { 'x-clickhouse-user': username === '' ? 'default' : username, 'x-clickhouse-key': password }
+        return await httpRequest(url, { method: 'POST', signal, body, headers, ...(dispatcher !== undefined && { dispatcher }) })
+      } catch (error) {
+        if (i === urls.length - 1 || !neverSent(error)) throw error
+      }
+    }
+    throw new PlatformError('ENGINE_UNAVAILABLE', 'There is no ClickHouse')
+  } finally {
+    void dispatcher?.close()
+  }
 }

@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import { platformForm, platformKeys, readConfig } from '../../runtime/config.ts'
 import type { PlatformConfig } from '../../runtime/config.ts'
 import type { PlatformError } from '../../runtime/errors.ts'
+import { parseAddress } from '../../runtime/clickhouse/address.ts'
 import { checkYaml, readYaml } from '../../runtime/yaml.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -56,19 +57,29 @@ await t.test('tokens and passwords are secrets', async t => {
   t.strictSame((await readConfig({ root: project(t), env })).secrets.toSorted(), ['canary-token-0123456789', 'p%40ss', 'p@ss'])
 })
 
+await t.test('the address of ClickHouse takes cluster and certificates along', async t => {
+  const root = project(t, 'clickhouse: "https://user:${PASSWORD}@a:8443,b:8443"\nclickhouse_cluster: main\nclickhouse_ca_file: tls/ca.pem')
+  const env = { PASSWORD: 'canary' }
+  const config = await readConfig({ root, env: { ...env, TWOLANE_CLICKHOUSE_CERTIFICATE_FILE: '/c.pem', TWOLANE_CLICKHOUSE_KEY_FILE: '/k.pem' } })
+  t.match(parseAddress(config.clickhouse), { text: 'https://a:8443,b:8443', password: 'canary', cluster: 'main', files: { ca: join(root, 'tls/ca.pem'), certificate: '/c.pem', key: '/k.pem' } })
+  t.ok(config.secrets.includes('canary'))
+  await t.rejects(readConfig({ root, env: { ...env, TWOLANE_CLICKHOUSE_KEY_FILE: '/k.pem' } }), { code: 'CONFIG_INVALID', message: /needs its key/ })
+  await t.rejects(readConfig({ root: project(t), env: { TWOLANE_CLICKHOUSE: 'http://u:canary@a:1,b:1' } }), { code: 'CONFIG_INVALID', message: /several hosts and no cluster/, remedy: /clickhouse_cluster/ })
+})
+
 await t.test('what is wrong in the file and in the environment is said at once, without values', async t => {
   const root = project(t, 'prot: 1\nlog_level: inof\nclickhouse_memory_gigabytes: 0\nclickhouse: canary\nadmin_token: canary')
   const env = { TWOLANE_PORT: 'canary', TWOLANE_CLICKHOUSE: 'canary://x', TWOLANE_LOG_LEVEL: 'canary', TWOLANE_ADMIN_TOKEN: 'canary' }
   const lines = await linesOf(readConfig({ root, env }))
   t.strictSame(lines, [
     'environment TWOLANE_PORT: must be a whole number, not a text',
-    'environment TWOLANE_CLICKHOUSE: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123)',
+    'environment TWOLANE_CLICKHOUSE: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123[,host:8123])',
     'environment TWOLANE_ADMIN_TOKEN: must match ^(?:.{16,})?$ (Token of the first administrator, 16 characters or more; empty: one is made at the first start)',
     'environment TWOLANE_LOG_LEVEL: must be one of error, warn, info, debug, silent',
     'config/platform.yaml:1:1 prot: unknown key; did you mean "port"?',
     'config/platform.yaml:2:1 log_level: "inof" is not allowed; did you mean "info"?',
     'config/platform.yaml:3:1 clickhouse_memory_gigabytes: must be above 0',
-    'config/platform.yaml:4:1 clickhouse: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123)',
+    'config/platform.yaml:4:1 clickhouse: must match ^(?:embedded|https?://[^\\s]+)$ (embedded, or http(s)://user:password@host:8123[,host:8123])',
     'config/platform.yaml:5:1 admin_token: must match ^(?:.{16,})?$ (Token of the first administrator, 16 characters or more; empty: one is made at the first start)'
   ])
   t.notMatch(lines.join('\n'), /canary/)
