@@ -19,6 +19,8 @@ import type { Target } from './upload.ts'
 /** Of one request, the first one included; the client waits longer before each one. */
 const attemptsMax = 4
 const connectMs = 10_000
+/** Of one attempt to look whether the bucket is there; all of them end before a plugin has to be open. */
+const checkMs = 10_000
 /** Between attempts of a conditional write that met another one. */
 const conflictBackoff = { firstMs: 50, maxMs: 1000 }
 
@@ -28,6 +30,7 @@ export class S3Objects implements Objects {
   readonly #owner: string
   readonly #bucket: string
   readonly #prefix: string
+  readonly #requestMs: number
   readonly #client: S3Client
 
   constructor ({ bucket, prefix }: Bucket, store: StoreOptions, { scratch, owner }: { readonly scratch: string, readonly owner: string }) {
@@ -36,6 +39,7 @@ export class S3Objects implements Objects {
     this.#owner = owner
     this.#bucket = bucket
     this.#prefix = prefix
+    this.#requestMs = store.requestMs
     this.#client = connect(store)
   }
 
@@ -114,7 +118,7 @@ export class S3Objects implements Objects {
   async check (): Promise<void> {
     await makeFolder(this.scratch).catch((error: unknown) => { throw storageError(error, this.scratch) })
     try {
-      await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: this.#prefix, MaxKeys: 1 }))
+      await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: this.#prefix, MaxKeys: 1 }), { requestTimeout: Math.min(checkMs, this.#requestMs) })
     } catch (error) {
       // Credentials that may only write are enough to write.
       if ((error as Error).name !== 'AccessDenied') throw s3Error(error, this.address)

@@ -11,8 +11,8 @@ const partBytesMin = 8 * 2 ** 20
 const partsMax = 10_000
 /** Parts in memory and on their way at the same time. */
 const partsAtOnce = 2
-/** The store may be what failed: what cannot be aborted soon is aborted later. */
-const abortMs = 5000
+/** The store may be what failed, and a plugin has to close in time: what cannot be aborted soon is aborted later. */
+const abortMs = 2000
 
 export interface Target {
   readonly Bucket: string

@@ -6,6 +6,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { fromRows } from '../../runtime/batch.ts'
 import { openBroker } from '../../runtime/broker/open.ts'
 import { openObjects } from '../../runtime/objects/open.ts'
@@ -73,11 +75,15 @@ async function send (what: string, objects: Objects): Promise<void> {
   console.log(`${`${what} (${FILE_MIB} MiB)`.padEnd(58)} ${typical < 0.05 ? 'a rename' : `${(FILE_MIB / typical).toFixed(0).padStart(5)} MiB/s`}   buffers at most ${peakMiB.toFixed(0)} MiB`)
 }
 
+/** MiB of buffers that it needs. */
 async function peakWhile (task: () => Promise<void>): Promise<number> {
-  let peak = 0
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+  const before = process.memoryUsage().arrayBuffers
+  let peak = before
   const timer = setInterval(() => { peak = Math.max(peak, process.memoryUsage().arrayBuffers) }, 5)
   await task().finally(() => clearInterval(timer))
-  return peak / 2 ** 20
+  return (peak - before) / 2 ** 20
 }
 
 async function fill (): Promise<void> {

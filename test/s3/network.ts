@@ -10,9 +10,10 @@ import type { AddressInfo } from 'node:net'
  * - `cut`: half of its body goes through, then both connections end.
  * - `lost`: is carried out, and the connection ends in place of the answer.
  * - `busy`: is answered with 503 SlowDown, and not carried out.
+ * - `conflict`: is answered with 409 ConditionalRequestConflict, and not carried out.
  * - `hang`: is taken, and neither carried out nor answered.
  */
-export type Fate = 'pass' | 'cut' | 'lost' | 'busy' | 'hang'
+export type Fate = 'pass' | 'cut' | 'lost' | 'busy' | 'conflict' | 'hang'
 
 export interface Seen {
   readonly method: string
@@ -52,10 +53,8 @@ export class Network {
     const fate = await this.fate(seen)
     switch (fate) {
       case 'hang': return
-      case 'busy':
-        incoming.resume().on('end', () => answer.writeHead(503, { 'content-type': 'application/xml' })
-          .end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'))
-        return
+      case 'busy': return refuse(incoming, answer, 503, 'SlowDown')
+      case 'conflict': return refuse(incoming, answer, 409, 'ConditionalRequestConflict')
       default: this.#forward(incoming, answer, fate, seen.bytes / 2)
     }
   }
@@ -90,4 +89,10 @@ export class Network {
     })
     incoming.on('end', () => outgoing.end())
   }
+}
+
+function refuse (incoming: IncomingMessage, answer: ServerResponse, status: number, code: string): void {
+  incoming.resume().on('end', () => {
+    answer.writeHead(status, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code><Message>By order of the test.</Message></Error>`)
+  })
 }

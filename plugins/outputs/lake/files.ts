@@ -67,10 +67,11 @@ export class PartitionFiles {
   /** Removes what was not flushed. */
   async discard (): Promise<void> {
     this.#group = []
-    for (const { writer } of this.#files) {
+    // At once: each one may have to wait for a store that does not answer.
+    await Promise.all(this.#files.map(async ({ writer }) => {
       await writer.discard()
       await this.#place.objects.discard(writer.path)
-    }
+    }))
     this.#files = []
   }
 

@@ -125,7 +125,7 @@ function openSink (objects: Objects, context: Context): Sink {
       await partitions.get(range.partition)?.flush(range)
     }),
     async close () {
-      for (const files of partitions.values()) await files.discard()
+      await Promise.all([...partitions.values()].map(files => files.discard()))
       partitions.clear()
       objects.close()
     }

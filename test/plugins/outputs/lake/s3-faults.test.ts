@@ -124,6 +124,18 @@ await t.test('an upload', { skip: s3Missing }, async t => {
     })
   }
 
+  await t.test('under a name that must be free wins once, also when its answer is lost or it met another one', async t => {
+    for (const fate of ['lost', 'conflict', 'cut', 'pass'] as const) {
+      const name = `manifest/${fate}`
+      hit(network, ({ method }) => method === 'PUT', fate)
+      t.equal(await objects.putIfAbsent(name, Buffer.from('the first')), true, fate)
+      t.equal(await objects.putIfAbsent(name, Buffer.from('the second')), false)
+      t.equal(String(Buffer.from(await reader.read(name) ?? '')), 'the first')
+    }
+    hit(network, ({ method }) => method === 'PUT', 'conflict', Infinity)
+    await t.rejects(objects.putIfAbsent('manifest/never', Buffer.from('x')), { code: 'DESTINATION_UNAVAILABLE', message: /409 ConditionalRequestConflict/ })
+  })
+
   await t.test('that fails for good leaves no object, no upload and no file', async t => {
     const { file } = writeFile(objects, 20 * 2 ** 20)
     hit(network, isPart(2), 'cut', Infinity)
@@ -193,6 +205,26 @@ await t.test('a store that is killed in the middle and comes back', { skip: s3Mi
   await again.flush(range)
   await again.close()
   t.strictSame(await namesIn(reader), [objectName])
+})
+
+await t.test('a store that falls silent in the middle holds up neither the flush nor the end for good', { skip: s3Missing }, async t => {
+  const { network, objects, reader, config, dataFolder, uploads } = await stageOf(t)
+  const sink = await openBig({ ...config, timeout_seconds: 0.7 }, dataFolder)
+  await sink.write(bigBatch())
+  let silent = false
+  network.fate = request => {
+    silent ||= isPart(2)(request)
+    return silent ? 'hang' : 'pass'
+  }
+  await t.rejects(sink.flush(range), { code: 'DESTINATION_UNAVAILABLE', message: /did not answer in time/ })
+  await sink.close()
+  t.equal(readdirSync(objects.scratch).length, 1, 'a note is left')
+  network.fate = () => 'pass'
+  const again = await openBig(config, dataFolder)
+  await again.close()
+  t.strictSame(await uploads(), [])
+  t.strictSame(readdirSync(objects.scratch), [])
+  t.strictSame(await namesIn(reader), [])
 })
 
 await t.test('a writer that is killed in the middle leaves no object, and no upload after the next start', { skip: s3Missing }, async t => {
