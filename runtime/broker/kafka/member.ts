@@ -159,7 +159,7 @@ export class Member {
           continue
         }
         if (hasType(error, 'INCONSISTENT_GROUP_PROTOCOL')) {
-          throw new PlatformError('CONFIG_INVALID', `Another program uses the Kafka group ${this.#group}`, { remedy: 'Stop it, or give the platform a kafka.prefix of its own.', cause: error })
+          throw new PlatformError('CONFIG_INVALID', `Another program uses the Kafka group ${this.#group}`, { remedy: 'Stop it, or give the platform a kafka_prefix of its own.', cause: error })
         }
         await this.#passing(error)
       }

@@ -97,7 +97,7 @@ async function ensure (cluster: Cluster, name: string, partitions: number, setti
     }))
   } catch (error) {
     if (hasType(error, 'INVALID_REPLICATION_FACTOR')) {
-      throw new PlatformError('CONFIG_INVALID', `Kafka has fewer brokers than the topic ${name} is to have replicas: ${cluster.config.replicationFactor}`, { remedy: 'Lower kafka.replicationFactor, or add brokers.', cause: error })
+      throw new PlatformError('CONFIG_INVALID', `Kafka has fewer brokers than the topic ${name} is to have replicas: ${cluster.config.replicationFactor}`, { remedy: 'Lower kafka_replication, or add brokers.', cause: error })
     }
     if (hasType(error, 'INVALID_TOPIC_EXCEPTION')) {
       throw new PlatformError('CONFIG_INVALID', `Kafka takes no topic of the name ${name}`, { remedy: 'Use letters, digits, dots, dashes and underscores, 249 at most with the prefix.', cause: error })
