@@ -5,7 +5,9 @@
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
+# --omit=optional leaves out the embedded ClickHouse, for runtimes that use a server.
+ARG OMIT=
+RUN npm ci --omit=dev $OMIT
 
 FROM node:24-slim
 ENV NODE_ENV=production TWOLANE_HOST=0.0.0.0 TWOLANE_PORT=8080 TWOLANE_DATA=/data
@@ -18,7 +20,8 @@ COPY schemas schemas
 COPY pipelines pipelines
 COPY config config
 # The one folder that the platform writes to. The files of the project belong to root: it cannot change its own code.
-RUN mkdir /data && chown node:node /data && chmod 700 /data
+# The lake in it may be a volume of its own, which then belongs to that user, too.
+RUN mkdir -p /data/lake && chown node:node /data /data/lake && chmod 700 /data
 USER node
 VOLUME /data
 EXPOSE 8080
