@@ -75,12 +75,13 @@ export class Cluster {
   peer (address: Address): Peer {
     const id = `${address.host}:${address.port}`
     let peer = this.#peers.get(id)
-    if (peer === undefined) this.#peers.set(id, peer = new Peer(this.config, address, this.#versions()))
+    if (peer === undefined) this.#peers.set(id, peer = this.ownPeer(address))
     return peer
   }
 
   /** A connection of its own, for requests that keep the broker from answering others meanwhile. */
   ownPeer (address: Address): Peer {
+    if (this.closed.aborted) throw new Error('The broker was closed')
     return new Peer(this.config, address, this.#versions())
   }
 

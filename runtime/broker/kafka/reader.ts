@@ -49,6 +49,7 @@ export class PartitionReader {
   #ahead: { readonly from: number, readonly kept: Promise<Kept> } | undefined
   #polling: { readonly from: number, readonly done: Promise<void> } | undefined
   #peer: Peer | undefined
+  #closed = false
   /** The unfinished transaction that was waited for already. */
   #waitedAt = -1
 
@@ -79,7 +80,7 @@ export class PartitionReader {
     signal.addEventListener('abort', done)
     const over = new AbortController()
     const polls = async (): Promise<void> => {
-      while (!over.signal.aborted && !this.#holds(offset) && !this.#cluster.closed.aborted) await this.#poll(offset)
+      while (!over.signal.aborted && !this.#closed && !this.#holds(offset) && !this.#cluster.closed.aborted) await this.#poll(offset)
       resolve()
     }
     // It cannot fail: what fails in it is met by the next read.
@@ -127,6 +128,7 @@ export class PartitionReader {
   }
 
   async close (): Promise<void> {
+    this.#closed = true
     await this.#peer?.close()
   }
 
@@ -208,6 +210,8 @@ export class PartitionReader {
   async #own (): Promise<Peer> {
     const address = await this.#cluster.leaderAddress(this.#name, this.#partition)
     if (this.#peer !== undefined && this.#peer.address.host === address.host && this.#peer.address.port === address.port) return this.#peer
+    if (this.#closed) throw new Error('The reader was closed')
+    // Nothing is awaited in between: another call would make a second one. The leader has moved, who waits for the old one is told.
     void this.#peer?.close()
     this.#peer = this.#cluster.ownPeer(address)
     return this.#peer

@@ -2,7 +2,8 @@
 //
 //   producer:<topic>/<name>                   { checkpoint, sequence }
 //   group:<topic>/<group>/<partition>         { offset, state, intent }
-//   owner:<topic>/<group>/<partition>         {}  written by each new owner; its offset is the owner's epoch
+//   owner:<topic>/<group>/<partition>         {}  written by each new owner; its offset gives the owner's epoch
+//   topic:<topic>                             { base, epoch } of a topic that has had rows elsewhere before
 //
 // All keys of a topic are in one partition. It is read up to its end, including what is not committed yet: a reader that
 // has taken over the writer of a key knows that all that this writer began is settled, and does not wait for others.
@@ -19,6 +20,13 @@ import type { Part } from './transactions.ts'
 
 export interface ProducerState { readonly checkpoint?: Json | undefined, readonly sequence?: number | undefined }
 export interface GroupState { readonly offset: number, readonly state?: Json | undefined, readonly intent?: Intent | undefined }
+/** Where offsets and epochs go on that were used before: what is stored elsewhere knows rows and owners by them. */
+export interface TopicState {
+  /** The platform's offset of what is Kafka's offset 0. */
+  readonly base: number
+  /** Below those of all owners. */
+  readonly epoch: number
+}
 export interface GroupPlace { readonly group: string, readonly partition: number }
 
 const FETCH_BYTES = 8 * 2 ** 20
@@ -27,6 +35,7 @@ const noHeaders = encodeHeaders({})
 export const producerKey = (topic: string, name: string): string => `producer:${topic}/${name}`
 export const groupKey = (topic: string, { group, partition }: GroupPlace): string => `group:${topic}/${group}/${partition}`
 export const ownerKey = (topic: string, { group, partition }: GroupPlace): string => `owner:${topic}/${group}/${partition}`
+export const topicKey = (topic: string): string => `topic:${topic}`
 
 /** The state topic, as this thread has read it so far. */
 export class StateStore {
@@ -50,6 +59,11 @@ export class StateStore {
     const view = await this.#view(topic)
     const value = view.values.get(key)
     return value === undefined ? undefined : JSON.parse(value) as T
+  }
+
+  /** Where offsets and epochs of a topic begin. */
+  async topic (topic: string): Promise<TopicState> {
+    return await this.read<TopicState>(topic, topicKey(topic)) ?? { base: 0, epoch: 0 }
   }
 
   /** What all groups of a topic have committed. */

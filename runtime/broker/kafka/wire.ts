@@ -49,8 +49,9 @@ interface Pool {
   send<T> (request: object): Promise<T>
 }
 interface Connection {
-  readonly socket?: { destroy (): void }
+  readonly socket?: { destroy (error: Error): void }
   readonly requestQueue: RequestQueue
+  connect (): Promise<unknown>
   disconnect (): Promise<unknown>
 }
 interface RequestQueue {
@@ -100,7 +101,10 @@ export class Peer {
       connectionTimeout: CONNECT_MS,
       requestTimeout: REQUEST_MS
     })
-    for (const { requestQueue } of this.#pool.pool) calm(requestQueue)
+    for (const connection of this.#pool.pool) {
+      calm(connection.requestQueue)
+      connectOnce(connection)
+    }
     this.#node = new LibraryBroker({ connectionPool: this.#pool, logger: silent, versions, allowAutoTopicCreation: false })
   }
 
@@ -131,10 +135,13 @@ export class Peer {
   /** At once: what waits for an answer fails. */
   async close (): Promise<void> {
     this.#closed = true
+    const closed = new Error('The connection was closed')
     for (const connection of this.#pool.pool) {
-      connection.requestQueue.rejectAll(new Error('The connection was closed'))
+      // A request that is on its way to the queue would connect anew.
+      connection.connect = () => Promise.reject(closed)
+      connection.requestQueue.rejectAll(closed)
       await connection.disconnect()
-      connection.socket?.destroy()
+      connection.socket?.destroy(closed)
     }
   }
 }
@@ -147,6 +154,16 @@ function calm (queue: RequestQueue): void {
       queue.throttleCheckTimeoutId = null
       queue.checkPendingRequests()
     }, Math.max(10, queue.throttledUntil - Date.now()))
+  }
+}
+
+/** Two requests that meet a connection which is not made yet make two sockets, of which the library forgets one. */
+function connectOnce (connection: Connection): void {
+  const connect = connection.connect.bind(connection)
+  let connecting: Promise<unknown> | undefined
+  connection.connect = () => {
+    connecting ??= connect().finally(() => { connecting = undefined })
+    return connecting
   }
 }
 
