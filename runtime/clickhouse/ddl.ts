@@ -8,6 +8,7 @@
 // more value in the schema is then no change of the table.
 
 import { PlatformError } from '../errors.ts'
+import { localTable, onCluster, replicatedEngine } from './cluster.ts'
 import { EXTRA, field } from '../schema.ts'
 import type { Field, Topic, Type } from '../schema.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
@@ -33,7 +34,8 @@ const positionColumns: readonly ColumnDefinition[] = [
  * Deduplication by token stays off: it is not safe against a crash, and the offsets in the rows do its work. An insert
  * is answered once its files are synced, because the offset is committed on that answer.
  */
-const tableSettings = 'non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1'
+const durable = 'fsync_after_insert = 1, fsync_part_directory = 1'
+const tableSettings = `non_replicated_deduplication_window = 0, ${durable}`
 
 const digits = { s: 0, ms: 3, us: 6, ns: 9 } as const
 
@@ -113,21 +115,22 @@ export function columnDefinition ({ name, type, comment, codec }: ColumnDefiniti
   return `${quoteName(name)} ${type}${comment === '' ? '' : ` COMMENT ${quoteText(comment)}`}${codec === '' ? '' : ` CODEC(${codec})`}`
 }
 
-/** The statement that makes the topic's table where there is none. */
-export function createTable (topic: Topic, table: TableName): string {
+/** The statement that makes the topic's table where there is none; on a cluster, the one of each node that holds the rows. */
+export function createTable (topic: Topic, table: TableName, cluster = ''): string {
   const lines = [
     ...columnsOf(topic).map(columnDefinition),
     'INDEX `_position` (_partition, _offset) TYPE minmax GRANULARITY 1'
   ]
   return [
-    `CREATE TABLE IF NOT EXISTS ${quoteTable(table)}`,
+    `CREATE TABLE IF NOT EXISTS ${quoteTable(localTable(table, cluster))}${onCluster(cluster)}`,
     '(',
     lines.map(line => `    ${line}`).join(',\n'),
     ')',
-    'ENGINE = MergeTree',
+    `ENGINE = ${cluster === '' ? 'MergeTree' : replicatedEngine}`,
     `PARTITION BY ${partitionKey(topic)}`,
     `ORDER BY (${sortingKey(topic).map(quoteName).join(', ')})`,
-    `SETTINGS ${tableSettings}`,
+    // On a cluster the inserts themselves say that nothing is deduplicated.
+    `SETTINGS ${cluster === '' ? tableSettings : durable}`,
     `COMMENT ${quoteText(topic.description)}`
   ].join('\n')
 }

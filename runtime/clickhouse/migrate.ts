@@ -5,6 +5,7 @@
 import { PlatformError } from '../errors.ts'
 import type { Topic } from '../schema.ts'
 import type { ClickHouse } from './client.ts'
+import { createDistributed, localTable, onCluster } from './cluster.ts'
 import { columnDefinition, columnsOf, createTable, partitionKey, sortingKey } from './ddl.ts'
 import type { ColumnDefinition } from './ddl.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
@@ -21,24 +22,53 @@ export interface TableState {
 
 /**
  * Makes the database and the table where they are missing and changes the table to what the schema says. Returns the
- * statements that ran. Safe to run by several at a time: every statement is repeatable.
+ * statements that ran. Safe to run by several at a time: every statement is repeatable. A table that the platform has
+ * not made is never changed: that throws DESTINATION_REFUSED.
  */
 export async function ensureTable (client: ClickHouse, topic: Topic, table: TableName): Promise<string[]> {
-  await client.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(table.database)}`)
-  let state = await describeTable(client, table)
+  const { cluster } = client
+  await ensureDatabase(client, table.database)
+  const local = localTable(table, cluster)
   const statements: string[] = []
-  if (state === undefined) {
-    statements.push(createTable(topic, table))
-    await client.command(statements[0] as string)
-    // Another one may have made it from another schema just now.
-    state = await describeTable(client, table)
-  }
-  if (state === undefined) throw new PlatformError('DESTINATION_REFUSED', `table ${table.database}.${table.table} was created and is not there`)
-  for (const statement of planMigration(topic, table, state)) {
+  const run = async (statement: string): Promise<void> => {
     await client.command(statement)
     statements.push(statement)
   }
+  const over = cluster === '' ? undefined : await describeTable(client, table)
+  if (over !== undefined && over.engine !== 'Distributed') throw foreign(table, over.engine)
+  const known = await describeTable(client, local)
+  if (known === undefined) await run(createTable(topic, table, cluster))
+  // Another one may have made it from another schema just now.
+  const state = known ?? await describeTable(client, local)
+  if (state === undefined) throw new PlatformError('DESTINATION_REFUSED', `table ${local.database}.${local.table} was created and is not there`)
+  if (!isOwn(state)) throw foreign(local, state.engine)
+  const changes = planMigration(topic, table, state, cluster)
+  for (const statement of changes) await run(statement)
+  // Also where a change of the one was not followed by that of the other.
+  const anew = changes.length > 0 || (over !== undefined && !holdsAll(over, topic))
+  if (cluster !== '' && (over === undefined || anew)) await run(createDistributed(table, cluster, { comment: topic.description, anew }))
   return statements
+}
+
+/** A user who may not make databases can use one that is there. */
+async function ensureDatabase (client: ClickHouse, database: string): Promise<void> {
+  const found = await client.rows('SELECT 1 FROM system.databases WHERE name = {database:String}', { query_params: { database } })
+  if (found.length === 0) await client.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}${onCluster(client.cluster)}`)
+}
+
+function holdsAll ({ columns }: TableState, topic: Topic): boolean {
+  return columnsOf(topic).every(wanted => columns.some(({ name, type }) => name === wanted.name && type === wanted.type))
+}
+
+/** Every table that the platform makes is sorted by the position in the topic in the end, and such a column cannot be taken away. */
+function isOwn ({ engine, sortingKey }: TableState): boolean {
+  return engine.endsWith('MergeTree') && plain(sortingKey).endsWith('_partition,_offset')
+}
+
+function foreign ({ database, table }: TableName, engine: string): PlatformError {
+  return new PlatformError('DESTINATION_REFUSED', `${database}.${table} is there already, a ${engine} that the platform has not made, and is left as it is`, {
+    remedy: 'Set `table` or `database` of the output to another name.'
+  })
 }
 
 export async function describeTable (client: ClickHouse, { database, table }: TableName): Promise<TableState | undefined> {
@@ -52,7 +82,7 @@ export async function describeTable (client: ClickHouse, { database, table }: Ta
 }
 
 /** The statements that bring the table to the schema. Throws SCHEMA_BREAKING where that would change or lose what it holds. */
-export function planMigration (topic: Topic, table: TableName, state: TableState): string[] {
+export function planMigration (topic: Topic, table: TableName, state: TableState, cluster = ''): string[] {
   const breaks: string[] = []
   if (!state.engine.endsWith('MergeTree')) breaks.push(`it is a ${state.engine}, not a MergeTree table`)
   const [isPartition, isOrder] = [plain(state.partitionKey), plain(state.sortingKey)]
@@ -67,8 +97,9 @@ export function planMigration (topic: Topic, table: TableName, state: TableState
       remedy: 'Take the change back, or give the field or the table a new name and let both live side by side.'
     })
   }
-  const statements = changes.length === 0 ? [] : [`ALTER TABLE ${quoteTable(table)} ${changes.join(', ')}`]
-  if (state.comment !== topic.description) statements.push(`ALTER TABLE ${quoteTable(table)} MODIFY COMMENT ${quoteText(topic.description)}`)
+  const alter = `ALTER TABLE ${quoteTable(localTable(table, cluster))}${onCluster(cluster)}`
+  const statements = changes.length === 0 ? [] : [`${alter} ${changes.join(', ')}`]
+  if (state.comment !== topic.description) statements.push(`${alter} MODIFY COMMENT ${quoteText(topic.description)}`)
   return statements
 }
 

@@ -11,6 +11,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlatformError } from '../errors.ts'
 import type { ClickHouse } from './client.ts'
+import { onCluster } from './cluster.ts'
 import { tokenize } from './server/tokens.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
 
@@ -26,9 +27,14 @@ export interface ModelTarget {
   readonly database: string
   /** Tables that have another name than the models call them by. */
   readonly tables?: Readonly<Record<string, string>>
+  /** Name of the cluster that the view is made on. */
+  readonly cluster?: string
   /** Only models that read this table. */
   readonly of?: string
 }
+
+/** At the end of a view's comment: the platform has made it and may replace it. */
+const MARK = ' (Twolane model)'
 
 const namePattern = /^[a-z][a-z0-9_]*$/
 
@@ -80,18 +86,21 @@ function oneSelect (sql: string, invalid: Invalid): string {
 
 /** Makes the views whose tables exist; returns their names. Throws CONFIG_INVALID with file and line where the engine refuses one. */
 export async function applyModels (client: ClickHouse, models: readonly Model[], target: ModelTarget): Promise<string[]> {
-  const found = await client.rows<{ name: string, engine: string }>('SELECT name, engine FROM system.tables WHERE database = {database:String}', { query_params: { database: target.database } })
-  const existing = new Map(found.map(({ name, engine }) => [name, engine]))
+  const found = await client.rows<{ name: string, engine: string, comment: string }>('SELECT name, engine, comment FROM system.tables WHERE database = {database:String}', { query_params: { database: target.database } })
+  const existing = new Map(found.map(table => [table.name, table]))
   const applied: string[] = []
   for (const model of models) {
     const tables = model.tables.map(table => target.tables?.[table] ?? table)
     if (target.of !== undefined && !tables.includes(target.of)) continue
     if (!tables.every(table => existing.has(table))) continue
-    // CREATE OR REPLACE would put the view in the place of the table, and its rows would be gone.
-    if ((existing.get(model.name) ?? 'View') !== 'View') {
-      throw new PlatformError('CONFIG_INVALID', `the model ${model.name} has the name of a table`, { where: model.file, remedy: 'Rename the file.' })
+    // CREATE OR REPLACE would put the view in the place of whatever is there.
+    const { engine, comment } = existing.get(model.name) ?? { engine: 'View', comment: MARK }
+    if (engine !== 'View') throw new PlatformError('CONFIG_INVALID', `the model ${model.name} has the name of a table`, { where: model.file, remedy: 'Rename the file.' })
+    // Views of the first version had no mark.
+    if (!comment.endsWith(MARK) && comment !== model.description) {
+      throw new PlatformError('CONFIG_INVALID', `the model ${model.name} has the name of a view that the platform has not made`, { where: model.file, remedy: 'Rename the file, or drop the view.' })
     }
-    const statement = viewStatement(model, target)
+    const statement = viewStatement(model, { ...target, cluster: client.cluster })
     try {
       await client.command(statement)
     } catch (error) {
@@ -105,9 +114,9 @@ export async function applyModels (client: ClickHouse, models: readonly Model[],
 /**
  * The view, with the model's text as it stands from the second line on, so that places in it can be told. The names that the model uses are bound to tables of its database, whatever a reader's default is.
  */
-export function viewStatement (model: Model, { database, tables }: ModelTarget): string {
+export function viewStatement (model: Model, { database, tables, cluster = '' }: ModelTarget): string {
   const bound = model.tables.map(name => `${quoteName(name)} AS (SELECT * FROM ${quoteTable({ database, table: tables?.[name] ?? name })})`)
-  return `CREATE OR REPLACE VIEW ${quoteTable({ database, table: model.name })} AS WITH ${bound.join(', ')} SELECT * FROM (\n${model.sql.trimEnd()}\n) COMMENT ${quoteText(model.description)}`
+  return `CREATE OR REPLACE VIEW ${quoteTable({ database, table: model.name })}${onCluster(cluster)} AS WITH ${bound.join(', ')} SELECT * FROM (\n${model.sql.trimEnd()}\n) COMMENT ${quoteText(`${model.description}${MARK}`)}`
 }
 
 function refused (model: Model, statement: string, error: unknown): unknown {

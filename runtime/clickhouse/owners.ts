@@ -10,6 +10,7 @@
 
 import { FENCED } from './answers.ts'
 import type { ClickHouse } from './client.ts'
+import { onCluster } from './cluster.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
 import type { TableName } from './sql.ts'
 
@@ -31,12 +32,15 @@ export function ownersOf ({ database }: TableName): TableName {
   return { database, table: '_twolane_owners' }
 }
 
-/** ReplacingMergeTree: merges leave the highest epoch of each key. Correctness does not wait for them. */
-export function createOwners (table: TableName): string {
+/**
+ * ReplacingMergeTree: merges leave the highest epoch of each key. Correctness does not wait for them. On a cluster every
+ * node of every shard is a replica of the one table, because any of them may be asked.
+ */
+export function createOwners (table: TableName, cluster = ''): string {
   return [
-    `CREATE TABLE IF NOT EXISTS ${quoteTable(ownersOf(table))}`,
+    `CREATE TABLE IF NOT EXISTS ${quoteTable(ownersOf(table))}${onCluster(cluster)}`,
     '(`table` String, `writer` String, `topic` String, `partition` UInt16, `epoch` UInt64, `since` DateTime64(3, \'UTC\'))',
-    'ENGINE = ReplacingMergeTree(epoch)',
+    `ENGINE = ${cluster === '' ? 'ReplacingMergeTree(epoch)' : 'ReplicatedReplacingMergeTree(\'/clickhouse/tables/all/{database}/{table}\', \'{shard}-{replica}\', epoch)'}`,
     'ORDER BY (table, writer, topic, partition)',
     'SETTINGS fsync_after_insert = 1, fsync_part_directory = 1',
     'COMMENT \'Twolane: which owner of a partition may write\''
@@ -47,8 +51,10 @@ export function createOwners (table: TableName): string {
 export async function claim (client: ClickHouse, seat: Seat): Promise<void> {
   const { table, writer, topic, partition, epoch } = seat
   const values = [...[table.table, writer, topic].map(quoteText), partition, epoch, 'now64(3)']
-  await client.command(createOwners(table))
-  await client.command(`INSERT INTO ${quoteTable(ownersOf(table))} (${columns}) SELECT ${values.join(', ')} WHERE ${refusedIf(seat, '>')}`)
+  await client.command(createOwners(table, client.cluster))
+  const statement = `INSERT INTO ${quoteTable(ownersOf(table))} (${columns}) SELECT ${values.join(', ')} WHERE ${refusedIf(seat, '>')}`
+  // One after the other: only then does a replica know whether it has heard of all owners (select_sequential_consistency).
+  await client.command(statement, client.cluster === '' ? {} : { settings: { insert_quorum: 'auto', insert_quorum_parallel: 0, select_sequential_consistency: '1' } })
 }
 
 /** A condition for the rows of an INSERT: true for all of them, or the statement fails. Anything but the own epoch refuses: also a table that was emptied. */

@@ -20,7 +20,7 @@ export default defineOutput({
     schema: { type: 'string', description: 'Schema of the rows, where the mapping names another one than that of the topic.', default: null },
     url: {
       type: 'string',
-      description: 'Address of a ClickHouse server, such as https://user:password@host:8443; the ClickHouse of the platform where it is left out.',
+      description: 'Address of a ClickHouse server, such as https://user:password@host:8443, or of a cluster, https://user:password@host1:8443,host2:8443/?cluster=name; the ClickHouse of the platform where it is left out.',
       default: null,
       writeOnly: true
     },

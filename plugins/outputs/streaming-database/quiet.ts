@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClickHouse, StatementOptions } from '../../../runtime/clickhouse/client.ts'
+import { ofAllNodes, onCluster } from '../../../runtime/clickhouse/cluster.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 
 const pollMs = 100
 /** A statement ends by itself after its time; this comes on top, for an engine that is busy. */
 const extraSeconds = 30
-/** The embedded engine keeps the name that a client gives in the comment. */
-const isNamed = 'startsWith(query_id, {name:String}) OR startsWith(Settings[\'log_comment\'], {name:String})'
+/** The embedded engine keeps the name that a client gives in the comment; on a cluster each node has its own for its part. */
+const isNamed = ['query_id', 'initial_query_id', 'Settings[\'log_comment\']'].map(id => `startsWith(${id}, {name:String})`).join(' OR ')
 
 /**
  * Resolves when no statement whose name begins so runs any more: what it has not written by then it never will. Running
@@ -18,7 +19,7 @@ export async function awaitQuiet (client: ClickHouse, name: string, { seconds, s
   // Twice, because a request that the engine has taken from its socket but not begun yet does not show.
   let quiet = 0
   while (true) {
-    const running = await client.rows(`SELECT query_id FROM system.processes WHERE ${isNamed}`, options)
+    const running = await client.rows(`SELECT query_id FROM ${ofAllNodes('system.processes', client.cluster)} WHERE ${isNamed}`, options)
     if (running.length > 0) quiet = 0
     else if (++quiet === 2) return
     if (performance.now() > giveUpAt) {
@@ -31,7 +32,7 @@ export async function awaitQuiet (client: ClickHouse, name: string, { seconds, s
 
 async function end (client: ClickHouse, options: StatementOptions): Promise<void> {
   try {
-    await client.command(`KILL QUERY WHERE ${isNamed} ASYNC`, options)
+    await client.command(`KILL QUERY${onCluster(client.cluster)} WHERE ${isNamed} ASYNC`, options)
   } catch (error) {
     // A user without that right waits for the statement's own end.
     if (!(error instanceof PlatformError) || error.code !== 'DESTINATION_REFUSED') throw error

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { encodeArrow } from '../../../runtime/arrow.ts'
 import { engineCode } from '../../../runtime/clickhouse/answers.ts'
 import type { ClickHouse, InsertColumn } from '../../../runtime/clickhouse/client.ts'
+import { localTable, onCluster } from '../../../runtime/clickhouse/cluster.ts'
 import { columnsOf, fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import { claim } from '../../../runtime/clickhouse/owners.ts'
@@ -76,6 +77,9 @@ export class TableSink implements Sink {
 
   async landed ({ partition, from, to }: Range): Promise<Float64Array> {
     await awaitQuiet(this.#client, this.#statementName(partition), { seconds: this.#seconds, signal: this.#context.signal })
+    const { cluster } = this.#client
+    // Any replica of the shard may be read, so all of them have to have what any of them has.
+    if (cluster !== '') await this.#client.command(`SYSTEM SYNC REPLICA${onCluster(cluster)} ${quoteTable(localTable(this.#table, cluster))}`)
     const rows = await this.#client.rows<{ _offset: string }>(
       `SELECT _offset FROM ${quoteTable(this.#table)} WHERE _topic = {topic:String} AND _partition = {partition:UInt16} AND _offset >= {from:Int64} AND _offset < {to:Int64} ORDER BY _offset`,
       { query_params: { topic: this.#context.topic.name, partition, from, to } })

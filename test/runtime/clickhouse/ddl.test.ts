@@ -165,7 +165,7 @@ await t.test('a breaking change is refused and names both sides', async t => {
 await t.test('a model becomes a view over the tables it names', async t => {
   const model = parseModel('m/latest.sql', 'latest', '-- Latest, it\'s\n-- table: quotes\nSELECT max(last) AS last\nFROM quotes')
   t.strictSame([model.description, model.tables], ['Latest, it\'s', ['quotes']])
-  t.equal(viewStatement(model, { database: 'd' }), 'CREATE OR REPLACE VIEW `d`.`latest` AS WITH `quotes` AS (SELECT * FROM `d`.`quotes`) SELECT * FROM (\n-- Latest, it\'s\n-- table: quotes\nSELECT max(last) AS last\nFROM quotes\n) COMMENT \'Latest, it\\\'s\'')
+  t.equal(viewStatement(model, { database: 'd' }), 'CREATE OR REPLACE VIEW `d`.`latest` AS WITH `quotes` AS (SELECT * FROM `d`.`quotes`) SELECT * FROM (\n-- Latest, it\'s\n-- table: quotes\nSELECT max(last) AS last\nFROM quotes\n) COMMENT \'Latest, it\\\'s (Twolane model)\'')
   t.match(viewStatement(model, { database: 'd', tables: { quotes: 'ticks' } }), '`quotes` AS (SELECT * FROM `d`.`ticks`)')
 })
 

@@ -44,7 +44,7 @@ await t.test('all models of quotes are made, again and again, and only those of 
   t.strictSame(await applyModels(client, models, { database: 'streaming', of: 'quotes' }), names)
   t.strictSame(await applyModels(client, models, { database: 'streaming', of: 'bars' }), [])
   const views = await client.rows<{ name: string, comment: string }>('SELECT name, comment FROM system.tables WHERE database = \'streaming\' AND engine = \'View\' ORDER BY name')
-  t.strictSame(views, models.filter(({ name }) => names.includes(name)).map(({ name, description }) => ({ name, comment: description })))
+  t.strictSame(views, models.filter(({ name }) => names.includes(name)).map(({ name, description }) => ({ name, comment: `${description} (Twolane model)` })))
 })
 
 await t.test('the latest quote is the newest row as a whole, nulls included, at every moment', async t => {
