@@ -1,15 +1,17 @@
 // TLS and logins: the right ones work; each wrong one says what is wrong and what to do.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openKafka } from '../../runtime/broker/kafka/kafka.ts'
 import { kafkaDefaults } from '../../runtime/broker/kafka/options.ts'
 import { PlatformError } from '../../runtime/errors.ts'
+import { eventually, makeProject, startPlatform } from '../system/project.ts'
 import { makeAuthority } from './certificates.ts'
 import { noOwnKafka, startKafka } from './server.ts'
 import type { KafkaConfig, KafkaLogin } from '../../runtime/broker/kafka/options.ts'
-import type { KafkaServer } from './server.ts'
+import type { Certificate } from './certificates.ts'
+import type { KafkaChanges, KafkaServer } from './server.ts'
 
 const skip = noOwnKafka()
 const folder = t.testdir()
@@ -19,19 +21,14 @@ const stranger = makeAuthority(join(folder, 'tls'), 'stranger')
 const good = authority.issue('server', 30)
 const client = authority.issue('client', 30)
 const users = [{ name: 'alice', password: 'wonder' }]
-const kafka = skip === false
-  ? await startKafka({
-    folder,
-    users,
-    listeners: [
-      { name: 'tls', certificate: good },
-      { name: 'expired', certificate: authority.issue('expired', -1) },
-      { name: 'mutual', certificate: good, clientAuthority: authority.certificate },
-      { name: 'login', sasl: true },
-      { name: 'both', certificate: good, sasl: true }
-    ]
-  })
-  : undefined
+const listeners = [
+  { name: 'tls', certificate: good },
+  { name: 'expired', certificate: authority.issue('expired', -1) },
+  { name: 'mutual', certificate: good, clientAuthority: authority.certificate },
+  { name: 'login', sasl: true },
+  { name: 'both', certificate: good, sasl: true }
+]
+const kafka = skip === false ? await startKafka({ folder, users, listeners }) : undefined
 t.teardown(() => kafka?.kill())
 const alice = (mechanism: KafkaLogin['mechanism'], password = 'wonder'): KafkaLogin => ({ mechanism, username: 'alice', password })
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
@@ -79,3 +76,49 @@ for (const [i, [what, , , code, text, remedy]] of wrong.entries()) {
     t.notMatch(error.message + String(error.remedy), /wonder|guessed/, 'no password is shown')
   })
 }
+
+const schema = `
+key: [n]
+event_time: t
+fields:
+  n: { type: int64, required: true, description: Number of the row }
+  t: { type: timestamp(ms), required: true, description: Time of the row, cast: { unit: ms } }
+`
+const pipeline = `
+input:
+  generate: { rate: 1000, count: 100, fields: { n: { counter: 1 }, t: { counter: 1704205800000 } } }
+topic: numbers
+transforms: [mapping: numbers]
+outputs: [streaming-database: {}]
+`
+
+await t.test('a platform that Kafka does not let in says why, shows no password, and works once it is let in', { skip }, async t => {
+  const server = kafka as KafkaServer
+  const both = (certificate: Certificate, password: string): KafkaChanges => ({
+    listeners: listeners.map(listener => listener.name === 'both' ? { ...listener, certificate } : listener), users: [{ name: 'alice', password }]
+  })
+  await server.stop()
+  await server.start(both(authority.issue('old', -1), 'another-one'))
+  const project = makeProject(t.testdir(), { 'schemas/numbers.yaml': schema, 'pipelines/numbers.yaml': pipeline })
+  writeFileSync(join(project.folder, 'ca.pem'), ca)
+  const platform = await startPlatform(project, {
+    TWOLANE_BROKER: `kafka://${server.address('both')}`, TWOLANE_KAFKA_CA_FILE: 'ca.pem', TWOLANE_KAFKA_SASL: 'plain', TWOLANE_KAFKA_USER: 'alice', TWOLANE_KAFKA_PASSWORD: 'open-sesame'
+  })
+  t.teardown(() => platform.kill())
+  const says = (pattern: RegExp): Promise<true> => eventually(`health says ${pattern}`, async () => {
+    const { status, body } = await platform.api('GET', '/readyz')
+    return (status === 503 && pattern.test(JSON.stringify(body))) || undefined
+  }, 60_000)
+  await says(/the certificate of the broker has expired/)
+  await server.stop()
+  await server.start(both(good, 'another-one'))
+  await says(/does not accept the user or the password/)
+  await server.stop()
+  await server.start(both(good, 'open-sesame'))
+  await eventually('all rows are in the database', async () => {
+    const [found] = await platform.query<{ rows: string }>('select count() as rows from streaming.numbers').catch(() => [])
+    return found?.rows === '100' || undefined
+  }, 60_000)
+  t.equal(await platform.stop(), 0)
+  t.notMatch(platform.output(), /sesame/)
+})

@@ -37,6 +37,8 @@ export interface KafkaOptions {
   readonly tuned?: boolean
 }
 
+export type KafkaChanges = Pick<KafkaOptions, 'listeners' | 'users'>
+
 export interface KafkaServer {
   /** `host:port` of the plain listener; of KAFKA_BROKERS also several with commas. */
   readonly brokers: string
@@ -44,8 +46,8 @@ export interface KafkaServer {
   address (listener: string): string
   /** The process; undefined: it is not ours. */
   readonly pid: number | undefined
-  /** After `kill` or `stop`: again, on the same data and ports. Resolves when it answers. */
-  start (): Promise<void>
+  /** After `kill` or `stop`: again, on the same data and ports, with other `listeners` and `users` of the same names where given. Resolves when it answers. */
+  start (changes?: KafkaChanges): Promise<void>
   /** SIGKILL. */
   kill (): Promise<void>
   /** SIGTERM, and it ends in order. */
@@ -75,9 +77,10 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const classPath = await kafkaClassPath()
   mkdirSync(options.folder, { recursive: true })
   const file = join(options.folder, 'server.properties')
-  writeFileSync(file, kafkaProperties({ ...options, ports }))
+  const configure = (changes: KafkaChanges): void => writeFileSync(file, kafkaProperties({ ...options, ...changes, ports }))
+  configure({})
   format(classPath, file, options.users ?? [])
-  const server = new OwnKafka([...options.tuned === true ? java : brief, '-cp', classPath, 'kafka.Kafka', file], ports)
+  const server = new OwnKafka([...options.tuned === true ? java : brief, '-cp', classPath, 'kafka.Kafka', file], ports, configure)
   await server.start()
   return server
 }
@@ -92,10 +95,12 @@ class OwnKafka implements KafkaServer {
   readonly brokers: string
   readonly #command: readonly string[]
   readonly #ports: ReadonlyMap<string, number>
+  readonly #configure: (changes: KafkaChanges) => void
   #process: ChildProcess | undefined
 
-  constructor (command: readonly string[], ports: ReadonlyMap<string, number>) {
+  constructor (command: readonly string[], ports: ReadonlyMap<string, number>, configure: (changes: KafkaChanges) => void) {
     this.#command = command
+    this.#configure = configure
     this.#ports = ports
     this.brokers = this.address('plain')
   }
@@ -110,7 +115,8 @@ class OwnKafka implements KafkaServer {
     return `127.0.0.1:${port}`
   }
 
-  async start (): Promise<void> {
+  async start (changes?: KafkaChanges): Promise<void> {
+    if (changes !== undefined) this.#configure(changes)
     const child = spawn('java', this.#command, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
     endTogether(child)
