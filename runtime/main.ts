@@ -51,7 +51,7 @@ function greeting ({ version, supervisor, config, newAdminToken }: Platform, url
   const { pipelines, problems } = supervisor.files
   return [
     `Twolane ${version} is running at ${url} (health: ${url}/readyz, API: ${url}/openapi.json)`,
-    `Pipelines: ${pipelines.size === 0 ? 'none' : [...pipelines.keys()].join(', ')}. Data: ${config.dataFolder}`,
+    `Pipelines: ${pipelines.size === 0 ? 'none' : [...pipelines.keys()].join(', ')}. Data: ${config.dataFolder}${config.kafka === undefined ? '' : `. Broker: kafka://${config.kafka.brokers.join(',')}, as ${config.name}`}`,
     ...problems.length === 0 ? [] : [`Not running because of problems: ${problems.map(({ file }) => file).join(', ')}; see npx twolane lint`],
     ...newAdminToken === undefined ? [] : [`Admin token, shown only this once: ${newAdminToken}`],
     'See npx twolane status. Ctrl-C drains and stops.'
