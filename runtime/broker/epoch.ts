@@ -19,6 +19,11 @@ export function firstOffset (path: string, anew: boolean): number {
   return epoch * EPOCH_ROWS
 }
 
+/** Where the offsets of a copy of the topic begin: above all that it has used, also before its file was taken away. `next`: of its partitions. */
+export function offsetBehind (path: string, next: readonly number[]): number {
+  return (Math.max(read(`${path}.epoch`) ?? 0, ...next.map(offset => Math.floor(offset / EPOCH_ROWS))) + 1) * EPOCH_ROWS
+}
+
 function read (sidecar: string): number | undefined {
   try {
     return Number.parseInt(readFileSync(sidecar, 'utf8'), 10) || 0

@@ -61,10 +61,11 @@ class KafkaConsumer implements Consumer {
       // The partition of the state remembers the newest writer from here on.
       const claimed = await writer.write(await store.part(topic.name, ownerKey(topic.name, place), {}))
       const saved = await store.read<GroupState>(topic.name, groupKey(topic.name, place))
-      const reader = new PartitionReader(cluster, topic, seat.partition)
+      const { base, epoch } = await store.topic(topic.name)
+      const reader = new PartitionReader(cluster, topic, seat.partition, base)
       this.#readers.push(reader)
       const committed: Committed = { offset: saved?.offset ?? (await reader.bounds()).first, state: saved?.state, intent: saved?.intent }
-      return new KafkaAssignment({ ...this.#place, seat, writer, reader, epoch: claimed + 1, committed, tell: offset => this.#member.tell(seat.partition, offset) })
+      return new KafkaAssignment({ ...this.#place, seat, writer, reader, epoch: epoch + claimed + 1, committed, tell: offset => this.#member.tell(seat.partition, Math.max(0, offset - base)) })
     } catch (error) {
       throw translate(error, `Taking partition ${seat.partition} of ${topic.name} for ${group}`)
     }

@@ -59,7 +59,7 @@ export class Importer {
     return this.#asked(`Looking at the topic ${topic}`, async () => {
       const name = topicName(this.#cluster.config, topic)
       const count = await this.#cluster.patiently(() => this.#cluster.partitions(name, true))
-      const ends = await Promise.all(Array.from({ length: count }, (_, partition) => new PartitionReader(this.#cluster, { name: topic } as Topic, partition).offsetAt(-1, true)))
+      const ends = await Promise.all(Array.from({ length: count }, (_, partition) => new PartitionReader(this.#cluster, { name: topic } as Topic, partition, 0).offsetAt(-1, true)))
       return { used: ends.some(end => end > 0), progress: await this.#store.read<ImportProgress>(topic, importKey(topic)) }
     })
   }
@@ -71,15 +71,13 @@ export class Importer {
       const partitions = await ensureTopic(cluster, topic)
       const limit = await batchBytesMax(cluster, topicName(cluster.config, topic.name))
       const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}twolane.import/${topic.name}`)
-      let progress = await this.#store.read<ImportProgress>(topic.name, importKey(topic.name))
-      let state = await this.#store.read<TopicState>(topic.name, topicKey(topic.name))
-      if (progress === undefined || state === undefined) {
-        const { state: begun, ...first } = begin
-        await writer.transaction([await this.#store.part(topic.name, topicKey(topic.name), begun), await this.#store.part(topic.name, importKey(topic.name), first)])
-        progress = first
-        state = begun
-      }
-      return new TopicImport({ cluster, store: this.#store, topic, partitions, limit, writer, base: state.base }, progress)
+      const place = { cluster, store: this.#store, topic, partitions, limit, writer }
+      const { used, progress } = await this.look(topic.name)
+      // A topic that was deleted since has no rows, whatever was noted.
+      if (used && progress?.id === begin.id) return new TopicImport({ ...place, ...await this.#store.topic(topic.name) }, progress)
+      const { state, ...first } = begin
+      await writer.transaction([await this.#store.part(topic.name, topicKey(topic.name), state), await this.#store.part(topic.name, importKey(topic.name), first)])
+      return new TopicImport({ ...place, ...state }, first)
     })
   }
 

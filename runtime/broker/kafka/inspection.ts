@@ -39,11 +39,12 @@ export class Inspection {
   }
 
   async topic (name: string, now: number): Promise<TopicState | undefined> {
-    const partitions = await this.#partitions(name)
+    const { base } = await this.#store.topic(name)
+    const partitions = await this.#partitions(name, base)
     if (partitions.length === 0) return undefined
     const groups = await Promise.all((await this.#store.groups(name)).map(async ({ group, partition, offset }) => {
       const state = partitions[partition]
-      const time = state === undefined || offset >= state.next ? undefined : (await this.#reader(name, partition).batchAt(Math.max(offset, state.first)))?.time
+      const time = state === undefined || offset >= state.next ? undefined : (await this.#reader(name, partition, base).batchAt(Math.max(offset, state.first)))?.time
       return { group, partition, offset, lagMs: time === undefined ? 0 : Math.max(1, now - time) }
     }))
     return {
@@ -57,7 +58,8 @@ export class Inspection {
   /** The last rows of all partitions, oldest first. */
   async tail (topic: Topic, rows: number): Promise<Batch[]> {
     const count = await this.#cluster.patiently(() => this.#cluster.partitions(topicName(this.#cluster.config, topic.name), true))
-    const found = (await Promise.all(Array.from({ length: count }, (_, partition) => lastRows(new PartitionReader(this.#cluster, topic, partition), rows)))).flat()
+    const { base } = await this.#store.topic(topic.name)
+    const found = (await Promise.all(Array.from({ length: count }, (_, partition) => lastRows(new PartitionReader(this.#cluster, topic, partition, base), rows)))).flat()
     found.sort((a, b) => a.position.time - b.position.time || a.position.partition - b.position.partition || a.position.offset - b.position.offset)
     let spare = found.reduce((sum, batch) => sum + batch.length, 0) - rows
     return found.map(batch => {
@@ -71,8 +73,9 @@ export class Inspection {
   async trim (topic: Topic, { now, groups }: { readonly now: number, readonly groups: readonly string[] }): Promise<number> {
     const name = topicName(this.#cluster.config, topic.name)
     const count = await this.#cluster.patiently(() => this.#cluster.partitions(name, true))
-    await Promise.all(Array.from({ length: count }, (_, partition) => this.#reader(topic.name, partition).settled()))
-    const partitions = await this.#partitions(topic.name)
+    const { base } = await this.#store.topic(topic.name)
+    await Promise.all(Array.from({ length: count }, (_, partition) => this.#reader(topic.name, partition, base).settled()))
+    const partitions = await this.#partitions(topic.name, base)
     const bytes = partitions.reduce((sum, partition) => sum + partition.bytes, 0)
     // Each partition gives as much of itself as the topic is too large.
     const excess = bytes > topic.retention.bytes ? 1 - topic.retention.bytes / bytes : 0
@@ -80,7 +83,7 @@ export class Inspection {
     let removed = 0
     const cuts: Array<{ partition: number, offset: string }> = []
     for (const { partition, first, next } of partitions) {
-      const young = await this.#reader(topic.name, partition).offsetAt(Math.max(0, Math.floor(now - topic.retention.ms)))
+      const young = await this.#reader(topic.name, partition, base).offsetAt(Math.max(0, Math.floor(now - topic.retention.ms)))
       const wanted = Math.max(young < 0 ? next : young, first + Math.ceil((next - first) * excess))
       const needed = topic.retention.beyondOutputs
         ? next
@@ -88,7 +91,7 @@ export class Inspection {
       const cut = Math.min(wanted, needed, next)
       if (cut <= first) continue
       removed += cut - first
-      cuts.push({ partition, offset: String(cut) })
+      cuts.push({ partition, offset: String(cut - base) })
     }
     for (const cut of cuts) {
       const leader = await this.#cluster.leader(name, cut.partition)
@@ -101,10 +104,10 @@ export class Inspection {
     await Promise.all([...this.#readers.values()].map(reader => reader.close()))
   }
 
-  async #partitions (name: string): Promise<PartitionState[]> {
+  async #partitions (name: string, base: number): Promise<PartitionState[]> {
     const count = await this.#cluster.patiently(() => this.#cluster.partitions(topicName(this.#cluster.config, name), true))
     try {
-      return await Promise.all(Array.from({ length: count }, (_, partition) => this.#partition(name, partition)))
+      return await Promise.all(Array.from({ length: count }, (_, partition) => this.#partition(name, partition, base)))
     } catch (error) {
       // Deleted meanwhile.
       if (isPassing(error) && await this.#cluster.partitions(topicName(this.#cluster.config, name), true) === 0) return []
@@ -112,8 +115,8 @@ export class Inspection {
     }
   }
 
-  async #partition (name: string, partition: number): Promise<PartitionState> {
-    const reader = this.#reader(name, partition)
+  async #partition (name: string, partition: number, base: number): Promise<PartitionState> {
+    const reader = this.#reader(name, partition, base)
     const { first, next } = await reader.bounds()
     if (next <= first) return { partition, first, next, time: 0, bytes: 0 }
     const newest = await reader.batchAt(next - 1)
@@ -128,10 +131,10 @@ export class Inspection {
     return { partition, first, next, time: newest?.time ?? 0, bytes: offsets === 0 ? 0 : Math.ceil(bytes / offsets * (next - first)) }
   }
 
-  #reader (name: string, partition: number): PartitionReader {
-    const id = `${name}/${partition}`
+  #reader (name: string, partition: number, base: number): PartitionReader {
+    const id = `${name}/${partition}/${base}`
     let reader = this.#readers.get(id)
-    if (reader === undefined) this.#readers.set(id, reader = new PartitionReader(this.#cluster, noTopic(name), partition))
+    if (reader === undefined) this.#readers.set(id, reader = new PartitionReader(this.#cluster, noTopic(name), partition, base))
     return reader
   }
 }

@@ -49,7 +49,7 @@ export function openKafka (config: KafkaConfig): Broker {
     async lease (name) {
       return lease(cluster, name)
     },
-    follow: (topic, options) => follow(cluster, inspection, topic, options),
+    follow: (topic, options) => follow({ cluster, store, inspection }, topic, options),
     inspect: topic => asked(`Looking at the topic ${topic}`, () => inspection.topic(topic, Date.now())),
     topics: () => asked('Listing the topics', async () => {
       const names = await cluster.patiently(() => cluster.topicNames())
@@ -95,9 +95,12 @@ async function aborted (signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-async function * follow (cluster: Cluster, inspection: Inspection, topic: Topic, { rows, signal }: { readonly rows: number, readonly signal: AbortSignal }): AsyncGenerator<Batch, void, void> {
+interface Parts { readonly cluster: Cluster, readonly store: StateStore, readonly inspection: Inspection }
+
+async function * follow ({ cluster, store, inspection }: Parts, topic: Topic, { rows, signal }: { readonly rows: number, readonly signal: AbortSignal }): AsyncGenerator<Batch, void, void> {
   const count = await ensureTopic(cluster, topic)
-  const readers = Array.from({ length: count }, (_, partition) => new PartitionReader(cluster, topic, partition))
+  const { base } = await store.topic(topic.name)
+  const readers = Array.from({ length: count }, (_, partition) => new PartitionReader(cluster, topic, partition, base))
   const waker = new Waker()
   try {
     // Rows that come while the tail is read stand behind the ends that are asked for before.

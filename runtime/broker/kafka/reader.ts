@@ -4,6 +4,9 @@
 // Reads that find nothing must not come between what a writer was told is durable and a reader that looks for it: Kafka
 // answers a commit a moment before readers see it. So where records stand behind an unfinished transaction, a read
 // waits for that, once and for a while.
+//
+// Kafka counts from 0. The platform counts on from the topic's base (state.ts), and so do all offsets here: Kafka's own
+// are known to `#request` and `offsetAt` only.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlatformError } from '../../errors.ts'
@@ -45,6 +48,7 @@ export class PartitionReader {
   readonly #topic: Topic
   readonly #name: string
   readonly #partition: number
+  readonly #base: number
   #kept: Kept | undefined
   #ahead: { readonly from: number, readonly kept: Promise<Kept> } | undefined
   #polling: { readonly from: number, readonly done: Promise<void> } | undefined
@@ -53,11 +57,13 @@ export class PartitionReader {
   /** The unfinished transaction that was waited for already. */
   #waitedAt = -1
 
-  constructor (cluster: Cluster, topic: Topic, partition: number) {
+  /** `base`: of the topic, as the state has it. */
+  constructor (cluster: Cluster, topic: Topic, partition: number, base: number) {
     this.#cluster = cluster
     this.#topic = topic
     this.#name = topicName(cluster.config, topic.name)
     this.#partition = partition
+    this.#base = base
   }
 
   async read (offset: number, { rows, bytes, to = Infinity }: { readonly rows: number, readonly bytes: number, readonly to?: number }): Promise<Found> {
@@ -108,7 +114,8 @@ export class PartitionReader {
     return this.#cluster.patiently(async () => {
       const node = await (await this.#cluster.leader(this.#name, this.#partition)).node()
       const { responses } = await node.listOffsets({ isolationLevel: uncommitted ? 0 : 1, topics: [{ topic: this.#name, partitions: [{ partition: this.#partition, timestamp: time }] }] })
-      return Number(responses[0]?.partitions[0]?.offset ?? -1)
+      const offset = Number(responses[0]?.partitions[0]?.offset ?? -1)
+      return offset < 0 ? -1 : offset + this.#base
     }, { topic: this.#name })
   }
 
@@ -123,7 +130,7 @@ export class PartitionReader {
   /** The batch that has the offset, or the next one. */
   async batchAt (offset: number): Promise<RecordBatch | undefined> {
     const { bytes } = await this.#request(offset, { bytes: 1, waitMs: 0, uncommitted: true })
-    for (const batch of decodeBatches(bytes, this.#where)) if (batch.next > offset) return batch
+    for (const batch of decodeBatches(bytes, this.#where, this.#base)) if (batch.next > offset) return batch
     return undefined
   }
 
@@ -196,14 +203,17 @@ export class PartitionReader {
 
   async #fetch (offset: number, waitMs: number): Promise<Kept> {
     const fetched = await this.#request(offset, { bytes: FETCH_BYTES, waitMs })
-    return keep(fetched, offset, this.#where)
+    return keep(fetched, offset, batches => decodeBatches(batches, this.#where, this.#base))
   }
 
   async #request (offset: number, how: { readonly bytes: number, readonly waitMs: number, readonly uncommitted?: boolean }): Promise<Fetched> {
-    return this.#cluster.patiently(async () => {
+    const fetched = await this.#cluster.patiently(async () => {
       const peer = how.waitMs > 0 ? await this.#own() : await this.#cluster.leader(this.#name, this.#partition)
-      return peer.send(fetchRequest({ topic: this.#name, partition: this.#partition, offset, ...how }))
+      return peer.send(fetchRequest({ topic: this.#name, partition: this.#partition, offset: offset - this.#base, ...how }))
     }, { topic: this.#name })
+    if (this.#base === 0) return fetched
+    const { end, stable, first, aborted, bytes } = fetched
+    return { end: end + this.#base, stable: stable + this.#base, first: first + this.#base, aborted: aborted.map(({ producerId, from }) => ({ producerId, from: from + this.#base })), bytes }
   }
 
   /** Kafka answers what came over one connection in its order: what waits has one of its own. */
@@ -229,12 +239,12 @@ export class PartitionReader {
   }
 }
 
-function keep ({ bytes, aborted, stable, end }: Fetched, offset: number, where: string): Kept {
+function keep ({ bytes, aborted, stable, end }: Fetched, offset: number, decode: (bytes: Buffer) => Iterable<RecordBatch>): Kept {
   const batches: RecordBatch[] = []
   const gone = [...aborted].sort((a, b) => a.from - b.from)
   const aborting = new Set<bigint>()
   let next = offset
-  for (const batch of decodeBatches(bytes, where)) {
+  for (const batch of decode(bytes)) {
     while (gone[0] !== undefined && gone[0].from < batch.next) aborting.add((gone.shift() as { producerId: bigint }).producerId)
     next = Math.max(next, batch.next)
     if (batch.control === 'abort') aborting.delete(batch.producerId)

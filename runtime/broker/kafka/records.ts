@@ -161,8 +161,8 @@ export interface RecordBatch {
   readonly bytes: number
 }
 
-/** The whole batches in what a broker has sent: the last one may be cut off. */
-export function * decodeBatches (bytes: Buffer, where: string): Generator<RecordBatch, void, void> {
+/** The whole batches in what a broker has sent: the last one may be cut off. `first`: what is said for Kafka's offset 0. */
+export function * decodeBatches (bytes: Buffer, where: string, first = 0): Generator<RecordBatch, void, void> {
   let at = 0
   while (at + HEAD_BYTES <= bytes.length) {
     const end = at + 12 + bytes.readInt32BE(at + 8)
@@ -170,14 +170,14 @@ export function * decodeBatches (bytes: Buffer, where: string): Generator<Record
       throw new PlatformError('BROKER_FRAME_CORRUPT', 'The topic holds records in a format from before Kafka 0.11', { where, remedy: 'Copy the topic with a current client, or wait until retention has removed them.' })
     }
     if (end > bytes.length) return
-    yield decodeBatch(bytes.subarray(at, end), where)
+    yield decodeBatch(bytes.subarray(at, end), where, first)
     at = end
   }
 }
 
-function decodeBatch (bytes: Buffer, where: string): RecordBatch {
+function decodeBatch (bytes: Buffer, where: string, first: number): RecordBatch {
   const attributes = bytes.readInt16BE(21)
-  const base = Number(bytes.readBigInt64BE(0))
+  const base = first + Number(bytes.readBigInt64BE(0))
   const count = bytes.readInt32BE(57)
   const body = bytes.subarray(HEAD_BYTES)
   return {
