@@ -12,7 +12,8 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['Arrow encoding alone', 'arrow.ts'],
   ['Files', 'outputs.ts', '1'],
   ['The lake in a folder and in an S3-compatible store', 's3.ts', '1'],
-  ['The embedded engine alone', 'engine.ts']
+  ['The embedded engine alone', 'engine.ts'],
+  ['What a machine has to have, and what it costs a month', 'sizing.ts', '2', '5']
 ]
 
 console.log(`${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`)
