@@ -102,8 +102,12 @@ export async function deliver (delivery: Delivery, signal: AbortSignal): Promise
 /** Where to go on: behind the intent that was left open, if there is one, and behind what retention has taken. */
 async function start (delivery: Delivery): Promise<Start> {
   const { assignment, log } = delivery
-  const { offset, state, intent } = assignment.committed
+  const { offset, state, intent, deleted } = assignment.committed
   const { first } = await assignment.bounds()
+  if (deleted === true) {
+    log.error({ partition: assignment.partition, from: offset }, 'The topic was deleted and made anew, going on with the new one; what this output had not taken is lost')
+    await assignment.commit(offset, state)
+  }
   const from = Math.max(offset, first)
   if (from > offset) log.error({ partition: assignment.partition, from: offset, to: from, rowsLost: from - offset }, 'Retention has removed rows that this output had not taken, going on behind them')
   // What is left of an unfinished range may be at the destination already.

@@ -69,6 +69,8 @@ export interface Committed {
   /** The transforms' state at `offset`. */
   readonly state: Json | undefined
   readonly intent: Intent | undefined
+  /** The topic was deleted since, and made anew: what the group had not taken of it is lost, and it goes on at the first row. */
+  readonly deleted?: boolean
 }
 
 export interface Found {

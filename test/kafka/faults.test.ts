@@ -158,3 +158,27 @@ async function write (topic: string, from: number, to: number): Promise<void> {
   await producer.send({ topic, messages: Array.from({ length: to - from }, (_, i) => ({ key: `S${i % 7}`, value: JSON.stringify({ n: from + i, t: 1_704_205_800_000 + i, symbol: `S${i % 7}` }) })) })
   await producer.disconnect()
 }
+
+await t.test('a topic that was deleted under load is made again, what came after it arrives, and nothing twice', { skip: skip || noKcat() }, async t => {
+  const { prefix, start } = setUp(t)
+  const platform = await start()
+  await arrived(platform, ROWS / 6)
+  const admin = new Kafka({ brokers: [kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  t.teardown(() => admin.disconnect())
+  await admin.deleteTopics({ topics: [`${prefix}trades`] })
+  const last = await eventually('the last row is in the database', async () => {
+    const [found] = await platform.query<{ last: string }>('select max(n) as last from streaming.trades')
+    return Number(found?.last) === ROWS ? Number(found?.last) : undefined
+  }, MS_MAX).catch(async (error: Error) => {
+    throw new Error(`${error.message}; there are ${JSON.stringify(await inDatabase(platform))}; ${JSON.stringify(await health(platform))}; ${platform.output()}`)
+  })
+  t.equal(last, ROWS)
+  const { rows, different } = await inDatabase(platform)
+  t.equal(rows, different, 'none is there twice')
+  const made = readWithKcat(kafka.brokers, `${prefix}trades`).map(({ payload }) => (JSON.parse(payload) as { n: number }).n)
+  const delivered = new Set((await platform.query<{ n: string }>('select n from streaming.trades')).map(({ n }) => Number(n)))
+  t.same(made.filter(n => !delivered.has(n)).length, 0, `of the ${made.length} rows of the new topic all arrive`)
+  t.match(platform.output(), /The topic was deleted and made anew, going on with the new one/)
+  t.equal(await platform.stop(), 0)
+})

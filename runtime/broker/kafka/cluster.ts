@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isPassing } from './faults.ts'
 import { metadataRequest } from './requests.ts'
+import { IDS_VERSION, METADATA_API, topicIdRequest } from './topic-id.ts'
 import { check, Peer } from './wire.ts'
 import type { KafkaConfig } from './options.ts'
 import type { Metadata } from './requests.ts'
@@ -40,6 +41,13 @@ export class Cluster {
   async partitions (topic: string, fresh = false): Promise<number> {
     if (fresh) this.#leaders.delete(topic)
     return (await this.#leadersOf(topic)).length
+  }
+
+  /** What Kafka itself calls a topic; undefined: it is too old to say. */
+  async topicId (topic: string): Promise<string | undefined> {
+    const peer = await this.#any()
+    const versions = peer.versions as Readonly<Record<number, { readonly maxVersion: number }>> | null
+    return (versions?.[METADATA_API]?.maxVersion ?? 0) < IDS_VERSION ? undefined : peer.send(topicIdRequest(topic))
   }
 
   async topicNames (): Promise<string[]> {

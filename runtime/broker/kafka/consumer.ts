@@ -3,7 +3,8 @@
 // A partition comes in this order: the member gets it from the group ▶ it takes over the writer of the partition's state
 // and writes there, which fences off the owner before ▶ it reads what was committed. What it commits is one record.
 
-import { fenced, translate } from './faults.ts'
+import { fenced, madeAnew, translate } from './faults.ts'
+import { incarnationOf } from './incarnation.ts'
 import { Member } from './member.ts'
 import { PartitionReader } from './reader.ts'
 import { groupKey, ownerKey } from './state.ts'
@@ -61,11 +62,14 @@ class KafkaConsumer implements Consumer {
       // The partition of the state remembers the newest writer from here on.
       const claimed = await writer.write(await store.part(topic.name, ownerKey(topic.name, place), {}))
       const saved = await store.read<GroupState>(topic.name, groupKey(topic.name, place))
-      const { base, epoch } = await store.topic(topic.name)
+      const { base, epoch, id } = await incarnationOf(cluster, store, topic.name)
       const reader = new PartitionReader(cluster, topic, seat.partition, base)
       this.#readers.push(reader)
-      const committed: Committed = { offset: saved?.offset ?? (await reader.bounds()).first, state: saved?.state, intent: saved?.intent }
-      return new KafkaAssignment({ ...this.#place, seat, writer, reader, epoch: epoch + claimed + 1, committed, tell: offset => this.#member.tell(seat.partition, Math.max(0, offset - base)) })
+      const deleted = saved !== undefined && saved.offset < base
+      const committed: Committed = deleted || saved === undefined
+        ? { offset: (await reader.bounds()).first, state: saved?.state, intent: undefined, deleted }
+        : { offset: saved.offset, state: saved.state, intent: saved.intent }
+      return new KafkaAssignment({ ...this.#place, seat, writer, reader, id, epoch: epoch + claimed + 1, committed, tell: offset => this.#member.tell(seat.partition, Math.max(0, offset - base)) })
     } catch (error) {
       throw translate(error, `Taking partition ${seat.partition} of ${topic.name} for ${group}`)
     }
@@ -76,6 +80,8 @@ interface Parts extends Place {
   readonly seat: Seat
   readonly writer: TransactionalWriter
   readonly reader: PartitionReader
+  /** Of the topic that it was when it was assigned. */
+  readonly id: string | undefined
   readonly epoch: number
   readonly committed: Committed
   readonly tell: (offset: number) => void
@@ -132,10 +138,18 @@ class KafkaAssignment implements Assignment {
   async #save (saved: GroupState): Promise<void> {
     const { store, topic, group, writer } = this.#parts
     try {
+      await this.#checkTopic()
       await writer.write(await store.part(topic.name, groupKey(topic.name, { group, partition: this.partition }), saved))
     } catch (error) {
       const failure = translate(error, `Saving the offset of ${group} on ${topic.name}/${this.partition}`)
       throw failure.code === 'BROKER_FENCED' ? fenced(`The group ${group} on ${topic.name}/${this.partition}`) : failure
     }
+  }
+
+  /** What was read may be rows of another topic than the offsets belong to. */
+  async #checkTopic (): Promise<void> {
+    const { cluster, topic, id } = this.#parts
+    const name = topicName(cluster.config, topic.name)
+    if (id !== undefined && await cluster.patiently(() => cluster.topicId(name)) !== id) throw madeAnew(name)
   }
 }

@@ -62,6 +62,10 @@ export function translate (error: unknown, doing: string): PlatformError {
   return new PlatformError('BROKER_UNAVAILABLE', `${doing} failed: ${describe(error)}`, { remedy: 'Check that Kafka runs and can be reached; it is tried again until then.', cause: error })
 }
 
+export function madeAnew (topic: string): PlatformError {
+  return new PlatformError('BROKER_OFFSET_LOST', `The topic ${topic} was deleted and made anew`, { remedy: 'Nothing to do: outputs go on with the new one. What they had not taken of the old one is lost.' })
+}
+
 export function fenced (who: string): PlatformError {
   return new PlatformError('BROKER_FENCED', `${who}: there is a newer owner`, { remedy: 'Nothing to do: the newer one goes on.' })
 }

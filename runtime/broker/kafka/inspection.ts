@@ -5,6 +5,7 @@
 // counted by offsets, of which the end of each append takes one in each partition.
 
 import { isPassing, translate } from './faults.ts'
+import { incarnationOf } from './incarnation.ts'
 import { PartitionReader } from './reader.ts'
 import { topicName } from './topics.ts'
 import type { Batch } from '../../batch.ts'
@@ -73,7 +74,8 @@ export class Inspection {
   async trim (topic: Topic, { now, groups }: { readonly now: number, readonly groups: readonly string[] }): Promise<number> {
     const name = topicName(this.#cluster.config, topic.name)
     const count = await this.#cluster.patiently(() => this.#cluster.partitions(name, true))
-    const { base } = await this.#store.topic(topic.name)
+    // What groups have committed of a topic that was deleted since lets nothing go.
+    const { base } = await incarnationOf(this.#cluster, this.#store, topic.name)
     await Promise.all(Array.from({ length: count }, (_, partition) => this.#reader(topic.name, partition, base).settled()))
     const partitions = await this.#partitions(topic.name, base)
     const bytes = partitions.reduce((sum, partition) => sum + partition.bytes, 0)

@@ -10,7 +10,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlatformError } from '../../errors.ts'
-import { hasType, translate } from './faults.ts'
+import { hasType, madeAnew, translate } from './faults.ts'
 import { decodeBatches } from './records.ts'
 import { fetchRequest } from './requests.ts'
 import { decodeRows } from './rows.ts'
@@ -230,12 +230,8 @@ export class PartitionReader {
   async #explain (error: unknown, offset: number): Promise<PlatformError> {
     if (!hasType(error, 'OFFSET_OUT_OF_RANGE')) return translate(error, `Reading ${this.#where}`)
     const { first, next } = await this.bounds()
-    const why = offset < first ? 'retention has removed it' : 'the topic was deleted and made anew'
-    return new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of ${this.#where} is not there: the topic holds ${first} to ${next}, so ${why}`, {
-      where: this.#name,
-      cause: error,
-      ...(offset >= first && { remedy: 'Offsets begin anew with the topic, and destinations would take new rows for old ones: use a topic of another name.' })
-    })
+    if (offset >= first) return madeAnew(this.#name)
+    return new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of ${this.#where} is not there: the topic holds ${first} to ${next}, so retention has removed it`, { where: this.#name, cause: error })
   }
 }
 

@@ -3,7 +3,7 @@
 //   producer:<topic>/<name>                   { checkpoint, sequence }
 //   group:<topic>/<group>/<partition>         { offset, state, intent }
 //   owner:<topic>/<group>/<partition>         {}  written by each new owner; its offset gives the owner's epoch
-//   topic:<topic>                             { base, epoch } of a topic that has had rows elsewhere before
+//   topic:<topic>                             { base, epoch, id }  where offsets go on; which topic of the name it is
 //
 // All keys of a topic are in one partition. It is read up to its end, including what is not committed yet: a reader that
 // has taken over the writer of a key knows that all that this writer began is settled, and does not wait for others.
@@ -26,6 +26,8 @@ export interface TopicState {
   readonly base: number
   /** Below those of all owners. */
   readonly epoch: number
+  /** What Kafka calls the topic that the base belongs to; undefined: not noted yet. */
+  readonly id?: string
 }
 export interface GroupPlace { readonly group: string, readonly partition: number }
 
