@@ -147,7 +147,7 @@ class KafkaProducer implements Producer {
         const value = valueAt(i)
         if (packer.count > 0 && packer.bytes + value.length > fullBytes) take(packer, partition)
         packer.add(key, value, this.#headers)
-        if (packer.bytes > limit - BATCH_OVERHEAD && packer.count === 1) throw this.#tooLarge(value)
+        if (packer.bytes > limit - BATCH_OVERHEAD && packer.count === 1) throw this.#tooLarge(packer.bytes)
         if (packer.bytes >= fullBytes || packer.count >= BATCH_ROWS) take(packer, partition)
       }
     }
@@ -155,9 +155,9 @@ class KafkaProducer implements Producer {
     return parts
   }
 
-  #tooLarge (value: string): PlatformError {
+  #tooLarge (bytes: number): PlatformError {
     const { topic, limit } = this.#place
-    return new PlatformError('ROW_INVALID', `A row of ${Buffer.byteLength(value)} bytes is too large for the topic ${topic.name}, which takes ${limit}`, {
+    return new PlatformError('ROW_INVALID', `A row of ${bytes} bytes, key included, is too large for the topic ${topic.name}, which takes ${limit}`, {
       remedy: 'Send smaller rows, or raise max.message.bytes of the topic in Kafka.'
     })
   }

@@ -121,7 +121,7 @@ export function decodeRows (topic: Topic, partition: number, batch: RecordBatch,
     if (rows === undefined) found.parse(offset, valueOf(i))
     else found.add(offset, rows[2 * n], valueOf(i))
   }
-  return { batches: found.batches(partition, batch.time, bytes.length), refused: found.refused }
+  return { batches: found.batches(partition, batch.time, bytes.length), refused: found.refused.sort((a, b) => a.offset - b.offset) }
 }
 
 /**
