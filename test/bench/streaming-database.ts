@@ -52,6 +52,8 @@ try {
   const batches = Array.from({ length: rows / batchRows }, (_, i) => batchAt(i * batchRows))
   for (const flushRows of [10_000, 50_000, 100_000, 200_000]) {
     const sink = await plugin.open(configure(plugin, { database: `flush_${flushRows}`, models: 'none' }), fakeContext({ topic, services: { clickhouse: engine.url } }))
+    // As in a running pipeline: every insert asks whether its owner is the newest one.
+    await sink.own?.({ partition: 0, epoch: 1 })
     const began = performance.now()
     for (let from = 0; from < rows; from += flushRows) {
       for (const batch of batches.slice(from / batchRows, (from + flushRows) / batchRows)) await sink.write(batch)
