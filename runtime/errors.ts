@@ -22,6 +22,8 @@ const meanings = {
   ENGINE_UNAVAILABLE: { status: 503, retryable: true },
   FILES_READ_ONLY: { status: 409, retryable: false },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, retryable: false },
+  MOVE_REFUSED: { status: 409, retryable: false },
+  MOVE_UNVERIFIED: { status: 500, retryable: false },
   NOT_CONTROL: { status: 421, retryable: true },
   NOT_FOUND: { status: 404, retryable: false },
   NOT_RUNNING: { status: 503, retryable: false },

@@ -11,6 +11,7 @@ import { readFiles } from './files.ts'
 import { runtimesTopic } from './fleet.ts'
 import { lockFolder } from './lock.ts'
 import { openLog } from './log.ts'
+import { checkMoved } from './move/marks.ts'
 import { masker } from './mask.ts'
 import { PlatformTopic, platformTopic } from './platform-topic.ts'
 import { groupOf } from './run.ts'
@@ -67,6 +68,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
   try {
     const lock = lockFolder(dataFolder)
     closers.push(() => lock.release())
+    checkMoved(config)
     const store = new Store(dataFolder)
     closers.push(() => store.close())
     const newAdminToken = config.adminToken === undefined ? store.makeAdminToken() : undefined

@@ -51,6 +51,10 @@ export interface ClickHouse {
   rows<T> (sql: string, options?: StatementOptions): Promise<T[]>
   /** Rows as an Arrow IPC stream; columns go by name. Resolves when they are durable. */
   insertArrow (table: TableName, columns: readonly InsertColumn[], bytes: Uint8Array, options: InsertOptions): Promise<void>
+  /** The rows of a query in the engine's own format, as they come; a stream that breaks off has an error. */
+  native (sql: string): Promise<Readable>
+  /** Such rows as one insert; resolves when they are durable. */
+  insertNative (table: TableName, columns: readonly string[], rows: Readable): Promise<void>
   close (): Promise<void>
 }
 
@@ -101,6 +105,15 @@ function connection (hosts: Hosts, { text: address, cluster }: Address): ClickHo
       // The answer counts once it is here as a whole: a cut one means that the outcome is not known.
       await text(stream)
     }, signal),
+    native: query => hosts.use(async ({ client }) => {
+      const { stream } = await client.exec({ query: `${query} FORMAT Native`, clickhouse_settings: { wait_end_of_query: 0 } })
+      return stream
+    }),
+    insertNative: (table, columns, values) => hosts.use(async ({ client, inserts }) => {
+      const query = `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')}) FORMAT Native`
+      const { stream } = await client.exec({ query, values, clickhouse_settings: { ...inserts, max_partitions_per_insert_block: '0' } })
+      await text(stream)
+    }),
     close: () => hosts.close()
   }
 }

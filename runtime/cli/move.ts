@@ -1,0 +1,85 @@
+// `twolane move`: takes an embedded installation along to Kafka, a ClickHouse server and an S3-compatible store.
+
+import { parseArgs } from 'node:util'
+import { readConfig } from '../config.ts'
+import { inStore } from '../objects/open.ts'
+import { readMoved } from '../move/marks.ts'
+import { openMove } from '../move/move.ts'
+import { progressTo } from '../move/report.ts'
+import { textOf } from '../move/tables.ts'
+import { count, size, table } from './table.ts'
+import { UsageError } from './terminal.ts'
+import type { Moved } from '../move/marks.ts'
+import type { Found, MoveOptions } from '../move/move.ts'
+import type { Terminal } from './terminal.ts'
+
+const options = {
+  to: { type: 'string' },
+  clickhouse: { type: 'string' },
+  lake: { type: 'string' },
+  'lake-endpoint': { type: 'string' },
+  'lake-region': { type: 'string' },
+  'dry-run': { type: 'boolean', default: false }
+} as const
+
+/** Resolves to 0 when all is at the target and was compared. */
+export async function run (args: readonly string[], terminal: Terminal): Promise<number> {
+  const { root, env, print } = terminal
+  const { values } = parseArgs({ args: [...args], options })
+  const { to = '', clickhouse, lake } = values
+  if (!to.startsWith('kafka://')) throw new UsageError('--to is the broker to move to: kafka://host:port[,host:port]')
+  if (clickhouse !== undefined && !/^https?:/.test(clickhouse)) throw new UsageError('--clickhouse is the address of a server: http(s)://user:password@host:8123')
+  if (lake !== undefined && !inStore(lake)) throw new UsageError('--lake is a place in a store: s3://bucket/prefix')
+  const config = await readConfig({ root, env: { ...env, TWOLANE_BROKER: to, ...(clickhouse !== undefined && { TWOLANE_CLICKHOUSE: clickhouse }) } })
+  if (config.kafka === undefined) throw new UsageError('--to is the broker to move to: kafka://host:port[,host:port]')
+  const moved = readMoved(config.dataFolder)
+  if (moved !== undefined) return tellMoved(moved, { to, print })
+
+  const place: MoveOptions['lake'] = lake === undefined ? undefined : { address: lake, endpoint: values['lake-endpoint'] ?? null, region: values['lake-region'] ?? null }
+  const opened = await openMove({ root, config: { ...config, kafka: config.kafka }, broker: to, tables: clickhouse !== undefined, lake: place, progress: progressTo(print) })
+  try {
+    for (const line of contents(opened.found, place !== undefined)) print(line)
+    if (values['dry-run']) return 0
+    const verified = await opened.move()
+    for (const line of table(['what', 'rows', 'hash', 'ok'], verified.map(({ what, rows, hash }) => [what, count(rows), hash, 'yes']), ['rows'])) print(line)
+  } finally {
+    await opened.close()
+  }
+  for (const line of advice(values)) print(line)
+  return 0
+}
+
+function contents ({ source, tables, lakes }: Found, withLake: boolean): string[] {
+  const rows = [
+    ...source.topics.map(({ topic, rows, bytes }) => [`topic ${topic.name}`, count(rows), size(bytes)]),
+    ...tables?.tables.map(({ name, rows, bytes }) => [`table ${textOf(name)}`, count(rows), size(bytes)]) ?? [],
+    ...withLake ? lakes.map(({ folder, files, bytes }) => [`lake ${folder}`, `${count(files.length)} files`, size(bytes)]) : []
+  ]
+  const behind = source.topics.filter(({ topic, partitions, groups }) => topic.key.length > 0 && partitions.length > 1 && groups.some(({ partition, offset }) => offset < (partitions[partition]?.next ?? 0)))
+  return [
+    ...table(['to be moved', 'rows', 'size'], rows, ['rows', 'size']),
+    ...source.unknown.map(name => `The topic ${name} stays: there is no schema for it.`),
+    ...tables?.others.map(name => `The table ${name} stays: the platform has not made it.`) ?? [],
+    ...tables === undefined ? ['The tables stay where they are: there is no --clickhouse.'] : [],
+    ...withLake || lakes.length === 0 ? [] : ['The lake stays where it is: there is no --lake.'],
+    ...behind.map(({ topic }) => `Outputs have rows of ${topic.name} to take that were there before the move. Rows of one key may be in another partition afterwards, so those that come later may overtake them; where that matters, let the outputs catch up first.`)
+  ]
+}
+
+function advice ({ to, clickhouse, lake, 'lake-endpoint': endpoint }: { readonly to?: string, readonly clickhouse?: string, readonly lake?: string, readonly 'lake-endpoint'?: string }): string[] {
+  return [
+    '',
+    'All is there, and was compared. From now on start the platform with',
+    `  TWOLANE_BROKER=${to}`,
+    ...clickhouse === undefined ? [] : [`  TWOLANE_CLICKHOUSE=${clickhouse.replace(/\/\/([^/@]*):[^/@]*@/, '//$1:<password>@')}`],
+    ...lake === undefined ? [] : [`and in the pipelines that have a lake: folder: ${lake}${endpoint === undefined ? '' : `, endpoint: ${endpoint}`}`],
+    'The data folder stays in use: it holds what is paused, the receipts, kept revisions and the admin token.',
+    'To go back to what was here, without the rows that come from now on, remove moved.json in it.'
+  ]
+}
+
+function tellMoved (moved: Moved, { to, print }: { readonly to: string, readonly print: Terminal['print'] }): number {
+  print(`This installation was moved to ${moved.broker} on ${new Date(moved.time).toISOString()}.`)
+  print(moved.broker === to ? 'There is nothing left to do.' : 'To move it again from here, without the rows that came since, remove moved.json in the data folder.')
+  return moved.broker === to ? 0 : 1
+}
