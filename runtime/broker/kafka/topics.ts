@@ -83,7 +83,8 @@ export async function batchBytesMax (cluster: Cluster, name: string): Promise<nu
 }
 
 async function ensure (cluster: Cluster, name: string, partitions: number, settings: Readonly<Record<string, string>>): Promise<number> {
-  const existing = await cluster.patiently(() => cluster.partitions(name))
+  // Asked for anew: what is known may be of a topic that was deleted since.
+  const existing = await cluster.patiently(() => cluster.partitions(name, true))
   if (existing > 0) return existing
   try {
     await cluster.patiently(async () => (await cluster.controller()).createTopics({
