@@ -8,6 +8,7 @@
 // before it looks at what the statement reads. Hence, when a new owner has written its epoch, any earlier INSERT
 // either has passed the question and is listed until it ends, and is waited for before the read-back, or it asks later and is refused.
 
+import { PlatformError } from '../errors.ts'
 import { FENCED } from './answers.ts'
 import type { ClickHouse } from './client.ts'
 import { onCluster } from './cluster.ts'
@@ -54,7 +55,16 @@ export async function claim (client: ClickHouse, seat: Seat): Promise<void> {
   await client.command(createOwners(table, client.cluster))
   const statement = `INSERT INTO ${quoteTable(ownersOf(table))} (${columns}) SELECT ${values.join(', ')} WHERE ${refusedIf(seat, '>')}`
   // One after the other: only then does a replica know whether it has heard of all owners (select_sequential_consistency).
-  await client.command(statement, client.cluster === '' ? {} : { settings: { insert_quorum: 'auto', insert_quorum_parallel: 0, select_sequential_consistency: '1' } })
+  const settings = client.cluster === '' ? {} : { settings: { insert_quorum: 'auto', insert_quorum_parallel: 0, select_sequential_consistency: '1' } } as const
+  try {
+    await client.command(statement, settings)
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== 'BROKER_FENCED') throw error
+    throw new PlatformError('BROKER_FENCED', `partition ${partition} of ${topic} has a newer owner in ${table.database}._twolane_owners`, {
+      cause: error,
+      remedy: 'Nothing to do where another process has the partition now. Where the topics were made anew on another broker, take them along with npx twolane move, or store them in another database.'
+    })
+  }
 }
 
 /** A condition for the rows of an INSERT: true for all of them, or the statement fails. Anything but the own epoch refuses: also a table that was emptied. */

@@ -114,7 +114,7 @@ await t.test('an older owner cannot come back, and the same one may come again',
   const [a, b] = [await open('order'), await open('order')]
   await a.own?.({ partition: 0, epoch: 7 })
   await b.own?.({ partition: 0, epoch: 8 })
-  await t.rejects(async () => a.own?.({ partition: 0, epoch: 7 }), { code: 'BROKER_FENCED' })
+  await t.rejects(async () => a.own?.({ partition: 0, epoch: 7 }), { code: 'BROKER_FENCED', message: /partition 0 of rows has a newer owner in order\._twolane_owners/, remedy: /twolane move/ })
   await a.own?.({ partition: 1, epoch: 3 })
   await b.own?.({ partition: 0, epoch: 8 })
   await b.write(source.batchOf(0, 10))
