@@ -1,16 +1,22 @@
-// A topic that was deleted and made again, by whomever, has offsets that were used before: destinations, intents and what
-// groups have committed know other rows by them. So its offsets go on from a base that is above all of them. Which topic
-// of a name it is says the id that Kafka gives it, noted beside the base.
+// Kafka counts the records of a new topic from 0, and destinations, intents and what groups have committed may know other
+// rows by these offsets: of a topic that was deleted and made again, or of the one that the embedded broker had. So the
+// offsets of a topic that is met while it is empty begin at a base that nothing has reached before. Which topic of a
+// name it is says the id that Kafka gives it, noted beside the base.
 //
-// All that look at the same time come to the same result, and the writer of the note is fenced, so that a late one of
-// them changes nothing.
+// The note has one writer at a time: of several that look at the same time one writes it, and the others read it.
 
-import { EPOCH_ROWS } from '../epoch.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PlatformError } from '../../errors.ts'
 import { topicKey } from './state.ts'
 import { topicName } from './topics.ts'
 import { TransactionalWriter } from './transactions.ts'
 import type { Cluster } from './cluster.ts'
 import type { StateStore, TopicState } from './state.ts'
+
+/** Offsets that a second of the base is worth: no topic gets so many rows a second for its whole life. 2^53 is reached in 2242. */
+const ROWS_A_SECOND = 2 ** 20
+/** Until it is looked again after another one has become the writer. */
+const TAKEN_MS = 200
 
 /** Where offsets and epochs of the topic begin that has the name now. */
 export async function incarnationOf (cluster: Cluster, store: StateStore, topic: string): Promise<TopicState> {
@@ -21,12 +27,36 @@ export async function incarnationOf (cluster: Cluster, store: StateStore, topic:
   const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}twolane.topic/${topic}`)
   const before = await store.topic(topic)
   if (before.id === id) return before
-  const state: TopicState = { ...before, id, base: before.id === undefined ? before.base : await baseBehind(store, topic, before) }
-  await writer.write(await store.part(topic, topicKey(topic), state))
-  return state
+  const state = { ...await stateOf(cluster, store, topic, before), id }
+  try {
+    await writer.write(await store.part(topic, topicKey(topic), state))
+    return state
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== 'BROKER_FENCED') throw error
+    await sleep(TAKEN_MS * Math.random(), undefined, { signal: cluster.closed })
+    return incarnationOf(cluster, store, topic)
+  }
 }
 
-async function baseBehind (store: StateStore, topic: string, { base }: TopicState): Promise<number> {
-  const committed = (await store.groups(topic)).map(({ offset }) => offset)
-  return (Math.floor(Math.max(base, ...committed) / EPOCH_ROWS) + 1) * EPOCH_ROWS
+async function stateOf (cluster: Cluster, store: StateStore, topic: string, before: TopicState): Promise<TopicState> {
+  const isNew = before.id === undefined
+  // Rows that are there before the platform is were named by Kafka alone.
+  if (isNew && (before.base > 0 || !await isEmpty(cluster, topic))) return before
+  const used = Math.max(before.base, ...(await store.groups(topic)).map(({ offset }) => offset))
+  const base = Math.floor(Date.now() / 1000) * ROWS_A_SECOND
+  return { base: base > used ? base : (Math.floor(used / ROWS_A_SECOND) + 1) * ROWS_A_SECOND, epoch: isNew ? Date.now() : before.epoch }
+}
+
+/** Whether it never had a record. */
+async function isEmpty (cluster: Cluster, topic: string): Promise<boolean> {
+  const name = topicName(cluster.config, topic)
+  const ends = await cluster.patiently(async () => {
+    const partitions = await cluster.partitions(name)
+    return Promise.all(Array.from({ length: partitions }, async (_, partition) => {
+      const node = await (await cluster.leader(name, partition)).node()
+      const { responses } = await node.listOffsets({ isolationLevel: 0, topics: [{ topic: name, partitions: [{ partition, timestamp: -1 }] }] })
+      return Number(responses[0]?.partitions[0]?.offset ?? 0)
+    }))
+  }, { topic: name })
+  return ends.every(end => end === 0)
 }

@@ -4,6 +4,7 @@
 import { checkNames } from '../../connector.ts'
 import { PlatformError } from '../../errors.ts'
 import { translate } from './faults.ts'
+import { incarnationOf } from './incarnation.ts'
 import { encodeHeaders, RecordPacker } from './records.ts'
 import { Keys, valuesOf } from './rows.ts'
 import { producerKey } from './state.ts'
@@ -36,6 +37,8 @@ interface Append {
 export async function openProducer (cluster: Cluster, store: StateStore, topic: Topic, name: string): Promise<Producer> {
   try {
     const partitions = await ensureTopic(cluster, topic)
+    // Before the first row: a topic without one gets a base.
+    await incarnationOf(cluster, store, topic.name)
     const limit = await batchBytesMax(cluster, topicName(cluster.config, topic.name))
     const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}${topic.name}/${name}`)
     const state = await store.read<ProducerState>(topic.name, producerKey(topic.name, name))
