@@ -4,9 +4,10 @@
 //
 // Rows and this record are one transaction, so that an import that was killed goes on where it was.
 
+import { PlatformError } from '../../errors.ts'
 import { Cluster } from './cluster.ts'
 import { translate } from './faults.ts'
-import { readRange } from './inspection.ts'
+import { incarnationOf } from './incarnation.ts'
 import { PartitionReader } from './reader.ts'
 import { encodeHeaders, RecordPacker } from './records.ts'
 import { Keys, valuesOf } from './rows.ts'
@@ -23,7 +24,6 @@ const BATCH_BYTES = 2 * 2 ** 20
 const BATCH_ROWS = 16_384
 /** Besides the record: the head of a batch, and what a codec may add. */
 const BATCH_OVERHEAD = 1024
-const READ_OFFSETS = 32_768
 
 export interface ImportedPartition {
   /** Offset of the first row, where it comes from. */
@@ -71,13 +71,16 @@ export class Importer {
       const partitions = await ensureTopic(cluster, topic)
       const limit = await batchBytesMax(cluster, topicName(cluster.config, topic.name))
       const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}twolane.import/${topic.name}`)
-      const place = { cluster, store: this.#store, topic, partitions, limit, writer }
       const { used, progress } = await this.look(topic.name)
       // A topic that was deleted since has no rows, whatever was noted.
-      if (used && progress?.id === begin.id) return new TopicImport({ ...place, ...await this.#store.topic(topic.name) }, progress)
-      const { state, ...first } = begin
-      await writer.transaction([await this.#store.part(topic.name, topicKey(topic.name), state), await this.#store.part(topic.name, importKey(topic.name), first)])
-      return new TopicImport({ ...place, ...state }, first)
+      const begun = used && progress?.id === begin.id
+      const { state: { base, epoch }, ...first } = begin
+      const known = await incarnationOf(cluster, this.#store, topic.name)
+      // The source may have run again since, with owners that are newer still; its offsets are where they were.
+      const state: TopicState = { ...known, base: begun ? known.base : Math.max(known.base, base), epoch: Math.max(known.epoch, epoch) }
+      const at = begun ? progress : first
+      await writer.transaction([await this.#store.part(topic.name, topicKey(topic.name), state), await this.#store.part(topic.name, importKey(topic.name), at)])
+      return new TopicImport({ cluster, store: this.#store, topic, partitions, limit, writer, base: state.base }, at)
     })
   }
 
@@ -132,7 +135,14 @@ export class TopicImport {
     try {
       await reader.settled()
       const { first, next } = await reader.bounds()
-      for (let offset = first; offset < next; offset += READ_OFFSETS) yield * await readRange(reader, offset, Math.min(next, offset + READ_OFFSETS))
+      for (let offset = first; offset < next;) {
+        const found = await reader.read(offset, { rows: BATCH_ROWS, bytes: BATCH_BYTES, to: next })
+        const [refused] = found.refused
+        if (refused !== undefined) throw new PlatformError('MOVE_UNVERIFIED', `The record ${refused.offset} of ${as.name}/${partition} is no row: ${refused.reason}`)
+        if (found.next === offset) return
+        yield * found.batches
+        offset = found.next
+      }
     } finally {
       await reader.close()
     }
