@@ -112,8 +112,8 @@ async function readBack (source: SourceTopic, target: TopicImport, { partition, 
   }
   const end = await target.end(partition)
   for (const [i, offset] of wanted.entries()) {
-    // Behind all rows; or before them, where retention has taken what the group had not.
-    offsets[i] ??= offset >= at ? end : (firstThere ?? end) - (from - offset)
+    // Behind all rows; or at the first one, where retention has taken what the group had not.
+    offsets[i] ??= offset >= at ? end : firstThere ?? end
   }
   const found: Verified = { what: `${topic.name}/${partition}`, rows: kept.rows, hash: kept.hash() }
   if (sent.rows !== kept.rows || sent.hash() !== found.hash) {
@@ -137,6 +137,7 @@ class Fingerprint {
   readonly #hash = createHash('sha256')
 
   add (batch: Batch): void {
+    if (batch.length === 0) return
     const texts = Object.keys(batch.columns).sort().map(name => {
       const valueAt = valuesOf(batch.with({ [name]: batch.columns[name] as Column }))
       const absent = JSON.stringify({ [name]: null })

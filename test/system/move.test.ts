@@ -195,6 +195,42 @@ await t.test('an installation moves', { skip: noKafka() }, async t => {
     await t.rejects(checkTargetTables(target, [table as SourceTable], new Set()), { code: 'MOVE_REFUSED', message: /tampered\.trades holds 200001 rows/ })
   })
 
+  await t.test('what an unfinished move has missed is taken along by the next attempt', async t => {
+    const { project, broker, trades } = await quiet(folder, 'resumed')
+    await commitAll(broker, trades, 'trades.streaming-database')
+    await broker.close()
+    const env = { TWOLANE_KAFKA_PREFIX: 'resumed.' }
+    t.equal(await main([...to, '--lake', 's3://bucket/prefix', '--lake-endpoint', 'http://127.0.0.1:1'], capture(project.folder, env).terminal), 1)
+
+    const later = Date.now() + 2 * trades.retention.ms
+    const again = openEmbedded({ folder: join(project.data, 'topics'), now: () => later })
+    const producer = await again.producer(trades, 'trades')
+    await producer.append([fromRows(trades, Array.from({ length: 50 }, (_, n) => ({ n: 200 + n, t: n, symbol: `S${n % 7}` })))], { checkpoint: { n: 250 } })
+    t.equal(await again.trim(trades, { now: later, groups: ['trades.streaming-database'] }), 200, 'the first rows are gone meanwhile')
+    await again.close()
+    const { terminal, lines, complaints } = capture(project.folder, env)
+    t.equal(await main(to, terminal), 0, complaints.join('\n'))
+    t.match(lines.join('\n'), /All is there, and was compared/)
+
+    const target = openTarget('resumed.')
+    t.strictSame((await target.producer(trades, 'trades')).checkpoint, { n: 250 })
+    const consumer = await target.consumer(trades, 'trades.streaming-database')
+    const left: number[] = []
+    const stop = new AbortController()
+    let partitions = 0
+    for await (const assignment of consumer.assignments(stop.signal)) {
+      const { next } = await assignment.bounds()
+      for (let offset = assignment.committed.offset; offset < next;) {
+        const found = await assignment.read(offset, { rows: 1000, bytes: Infinity })
+        left.push(...found.batches.flatMap(batch => [...batch.rows()].map(row => row['n'] as number)))
+        offset = found.next
+      }
+      if (++partitions === 2) stop.abort()
+    }
+    await consumer.close()
+    t.strictSame(left.sort((a, b) => a - b), Array.from({ length: 50 }, (_, n) => 200 + n), 'the group goes on where it was')
+  })
+
   await t.test('a target with rows of others is refused, also when they come while the move is unfinished', async t => {
     const { project, trades } = await quiet(folder, 'taken')
     const other = await openTarget('taken.').producer(trades, 'other')
@@ -241,6 +277,12 @@ async function killAt (project: Project, args: readonly string[], env: Readonly<
     if (said >= lines) child.kill('SIGKILL')
   })
   await ended
+}
+
+async function commitAll (broker: Broker, topic: Topic, group: string): Promise<void> {
+  const consumer = await broker.consumer(topic, group)
+  for await (const assignment of consumer.assignments(new AbortController().signal)) await assignment.commit((await assignment.bounds()).next, undefined)
+  await consumer.close()
 }
 
 /** A project whose topic has some rows, without a platform that runs. */
