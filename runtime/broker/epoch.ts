@@ -4,7 +4,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 
 /** 10^12 rows: no topic reaches the next epoch, and 2^53 has room for 8,000 of them. */
-export const EPOCH_ROWS = 2 ** 40
+const EPOCH_ROWS = 2 ** 40
 
 /** The first offset of the topic file at `path`; `anew`: it has just been made. */
 export function firstOffset (path: string, anew: boolean): number {
