@@ -1,7 +1,8 @@
 // Rows as records: the value is the row as a JSON object, the key is the key of the row.
 //
-// Other clients write into the topics too, so a value may be anything. Many values are parsed at once, as one array;
-// where that array is not what it has to be, they are parsed one by one, and those that are no row are refused.
+// Other clients write into the topics too, so a value may be anything. What looks like the platform's own rows is taken
+// from the bytes (scan.ts). All else is parsed at once, as one array; where that array is not what it has to be, the
+// values are parsed one by one, and those that are no row are refused.
 
 import { isUtf8 } from 'node:buffer'
 import { Batch, cell } from '../../batch.ts'
@@ -9,6 +10,7 @@ import { jsonRows } from '../../lines.ts'
 import { EXTRA, NOT_PRESENT } from '../../schema.ts'
 import { partitionOf } from './partitioner.ts'
 import { places } from './records.ts'
+import { scan } from './scan.ts'
 import type { Column, Columns, Row } from '../../batch.ts'
 import type { Topic } from '../../schema.ts'
 import type { Refused } from '../broker.ts'
@@ -96,13 +98,15 @@ function plainJson (_: string, value: unknown): unknown {
   return typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : value
 }
 
+export interface Decoded { readonly batches: readonly Batch[], readonly refused: readonly Refused[] }
+
 /** Rows and refused records of a record batch, of which the records in [from, to) count. */
-export function decodeRows (topic: Topic, partition: number, batch: RecordBatch, { from, to }: { readonly from: number, readonly to: number }): { readonly batches: readonly Batch[], readonly refused: readonly Refused[] } {
+export function decodeRows (topic: Topic, partition: number, batch: RecordBatch, { from, to }: { readonly from: number, readonly to: number }): Decoded {
   const bytes = batch.records()
   const { deltas, valueStarts, valueLengths } = places(bytes, batch.count)
   const found = new Decoding(topic)
-  const wanted: number[] = []
-  let size = 2
+  const [offsets, starts, lengths] = [new Float64Array(batch.count), new Int32Array(batch.count), new Int32Array(batch.count)]
+  let count = 0
   for (let i = 0; i < batch.count; i++) {
     const offset = batch.base + (deltas[i] as number)
     if (offset < from || offset >= to) continue
@@ -111,17 +115,30 @@ export function decodeRows (topic: Topic, partition: number, batch: RecordBatch,
       found.refuse(offset, length < 0 ? 'the record has no value' : 'the record is empty', '')
       continue
     }
-    wanted.push(i)
-    size += length + separatorBytes.length
+    offsets[count] = offset
+    starts[count] = valueStarts[i] as number
+    lengths[count++] = length
   }
-  const valueOf = (i: number): Buffer => bytes.subarray(valueStarts[i] as number, (valueStarts[i] as number) + (valueLengths[i] as number))
-  const rows = parseTogether(wanted.map(valueOf), size)
-  for (const [n, i] of wanted.entries()) {
-    const offset = batch.base + (deltas[i] as number)
-    if (rows === undefined) found.parse(offset, valueOf(i))
-    else found.add(offset, rows[2 * n], valueOf(i))
+  const columns = scan({ bytes, starts, lengths, count }, names => found.takes(names))
+  if (columns === undefined) {
+    const values = Array.from({ length: count }, (_, i) => bytes.subarray(starts[i] as number, (starts[i] as number) + (lengths[i] as number)))
+    const rows = parseTogether(values)
+    for (const [i, value] of values.entries()) {
+      if (rows === undefined) found.parse(offsets[i] as number, value)
+      else found.add(offsets[i] as number, rows[2 * i], value)
+    }
   }
-  return { batches: found.batches(partition, batch.time, bytes.length), refused: found.refused.sort((a, b) => a.offset - b.offset) }
+  const place = { partition, time: batch.time, bytes: bytes.length }
+  const batches = columns === undefined ? found.batches(place) : [makeBatch(topic, columns, offsets.subarray(0, count), place)]
+  return { batches, refused: found.refused.sort((a, b) => a.offset - b.offset) }
+}
+
+interface BatchPlace { readonly partition: number, readonly time: number, readonly bytes: number }
+
+function makeBatch (topic: Topic, columns: Columns, offsets: Float64Array, { partition, time, bytes }: BatchPlace): Batch {
+  const [first, last] = [offsets[0] as number, offsets.at(-1) as number]
+  const gaps = last - first !== offsets.length - 1
+  return new Batch(topic, offsets.length, columns, { position: { partition, offset: first, time }, bytes, ...(gaps && { offsets }) })
 }
 
 /**
@@ -132,7 +149,8 @@ const separator = Math.floor(Math.random() * 2 ** 30)
 const separatorBytes = Buffer.from(`,${separator},`)
 
 /** Every other element is a value; undefined where the values have to be looked at one by one. */
-function parseTogether (values: readonly Buffer[], size: number): unknown[] | undefined {
+function parseTogether (values: readonly Buffer[]): unknown[] | undefined {
+  const size = values.reduce((sum, { length }) => sum + length + separatorBytes.length, 2)
   const text = Buffer.allocUnsafe(size)
   let at = 0
   text[at++] = 0x5b
@@ -160,8 +178,8 @@ class Decoding {
   readonly #fields: ReadonlySet<string>
   readonly #required: readonly string[]
   readonly #topic: Topic
-  #rows: Row[] = []
-  #offsets: number[] = []
+  readonly #rows: Row[] = []
+  readonly #offsets: number[] = []
 
   constructor (topic: Topic) {
     this.#topic = topic
@@ -193,13 +211,13 @@ class Decoding {
     this.#rows.push(row as Row)
   }
 
-  batches (partition: number, time: number, bytes: number): Batch[] {
-    const rows = this.#rows
-    if (rows.length === 0) return []
-    const offsets = this.#offsets
-    const position = { partition, offset: offsets[0] as number, time }
-    const gaps = (offsets.at(-1) as number) - position.offset !== rows.length - 1
-    return [new Batch(this.#topic, rows.length, this.#columns(rows), { position, bytes, ...(gaps && { offsets: Float64Array.from(offsets) }) })]
+  /** Whether a row of these fields is one of the topic, and has nothing for `extra`. */
+  takes (names: readonly string[]): boolean {
+    return names.every(name => this.#fields.has(name)) && this.#required.every(name => names.includes(name))
+  }
+
+  batches (place: BatchPlace): Batch[] {
+    return this.#rows.length === 0 ? [] : [makeBatch(this.#topic, this.#columns(this.#rows), Float64Array.from(this.#offsets), place)]
   }
 
   #columns (rows: readonly Row[]): Columns {
