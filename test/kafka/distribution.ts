@@ -10,10 +10,10 @@ const version = />([\d.]+)<\/version>\s*<\/dependency>/.exec(readFileSync(pom, '
 const folder = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', `kafka-${version}`)
 const FETCH_MS_MAX = 180_000
 
-/** For `skip` of a test: why no Apache Kafka can be started here, or false. */
+/** What to do so that Apache Kafka can be started here, or false. */
 export function whyNoKafka (): string | false {
-  if (!runs('java', '-version')) return 'needs Apache Kafka: set KAFKA_BROKERS=host:port, or install java (17 or newer) and mvn'
-  if (!existsSync(folder) && !runs('mvn', '-version')) return 'needs Apache Kafka: set KAFKA_BROKERS=host:port, or install mvn beside java'
+  if (!runs('java', '-version')) return 'install java (17 or newer) and mvn'
+  if (!existsSync(folder) && !runs('mvn', '-version')) return 'install mvn beside java'
   return false
 }
 

@@ -48,9 +48,9 @@ export interface KafkaServer {
   readonly pid: number | undefined
   /** After `kill` or `stop`: again, on the same data and ports, with other `listeners` and `users` of the same names where given. Resolves when it answers. */
   start (changes?: KafkaChanges): Promise<void>
-  /** SIGKILL. */
+  /** SIGKILL; nothing where it is not ours. */
   kill (): Promise<void>
-  /** SIGTERM, and it ends in order. */
+  /** SIGTERM, and it ends in order; nothing where it is not ours. */
   stop (): Promise<void>
   /** SIGSTOP: connections stay open, and nothing answers. */
   pause (): void
@@ -59,12 +59,15 @@ export interface KafkaServer {
 
 /** For `skip` of a test: why there is no Kafka, or false. */
 export function noKafka (): string | false {
-  return process.env['KAFKA_BROKERS'] ? false : whyNoKafka()
+  if (process.env['KAFKA_BROKERS']) return false
+  const why = whyNoKafka()
+  return why === false ? false : `needs Apache Kafka: set KAFKA_BROKERS=host:port, or ${why}`
 }
 
 /** For `skip` of a test that needs a Kafka of its own. */
 export function noOwnKafka (): string | false {
-  return whyNoKafka()
+  const why = whyNoKafka()
+  return why === false ? false : `needs an Apache Kafka of its own: ${why}`
 }
 
 export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
@@ -163,8 +166,9 @@ function endTogether (child: ChildProcess): void {
 }
 
 function foreign (brokers: string): KafkaServer {
-  const refuse = (): never => { throw new Error('The Kafka of KAFKA_BROKERS is not ours to stop: ask for { own: true }') }
-  return { brokers, pid: undefined, address: refuse, start: refuse, kill: refuse, pause: refuse, resume: refuse, stop: async () => {} }
+  const refuse = (): never => { throw new Error('The Kafka of KAFKA_BROKERS is not ours to change: ask for { own: true }') }
+  const leave = async (): Promise<void> => {}
+  return { brokers, pid: undefined, address: refuse, start: refuse, pause: refuse, resume: refuse, kill: leave, stop: leave }
 }
 
 /** Resolves when the broker leads what it holds and answers clients. */
