@@ -23,30 +23,42 @@ const options = {
 } as const
 
 /** Resolves to 0 when all is at the target and was compared. */
-export async function run (args: readonly string[], terminal: Terminal): Promise<number> {
-  const { root, env, print } = terminal
+export async function run (args: readonly string[], { root, env, print }: Terminal): Promise<number> {
   const { values } = parseArgs({ args: [...args], options })
-  const { to = '', clickhouse, lake } = values
-  if (!to.startsWith('kafka://')) throw new UsageError('--to is the broker to move to: kafka://host:port[,host:port]')
-  if (clickhouse !== undefined && !/^https?:/.test(clickhouse)) throw new UsageError('--clickhouse is the address of a server: http(s)://user:password@host:8123')
-  if (lake !== undefined && !inStore(lake)) throw new UsageError('--lake is a place in a store: s3://bucket/prefix')
+  const wanted = checked(values)
+  const { to, clickhouse, lake } = wanted
   const config = await readConfig({ root, env: { ...env, TWOLANE_BROKER: to, ...(clickhouse !== undefined && { TWOLANE_CLICKHOUSE: clickhouse }) } })
-  if (config.kafka === undefined) throw new UsageError('--to is the broker to move to: kafka://host:port[,host:port]')
+  if (config.kafka === undefined) throw new UsageError(brokerWanted)
   const moved = readMoved(config.dataFolder)
-  if (moved !== undefined) return tellMoved(moved, { to, print })
+  if (moved !== undefined && !leaves(moved, wanted)) return tellMoved(moved, { to, print })
 
-  const place: MoveOptions['lake'] = lake === undefined ? undefined : { address: lake, endpoint: values['lake-endpoint'] ?? null, region: values['lake-region'] ?? null }
-  const opened = await openMove({ root, config: { ...config, kafka: config.kafka }, broker: to, tables: clickhouse !== undefined, lake: place, progress: progressTo(print) })
+  const opened = await openMove({ root, config: { ...config, kafka: config.kafka }, broker: to, tables: clickhouse !== undefined, lake, moved, progress: progressTo(print) })
   try {
-    for (const line of contents(opened.found, place !== undefined)) print(line)
+    for (const line of contents(opened.found, lake !== undefined)) print(line)
     if (values['dry-run']) return 0
     const verified = await opened.move()
     for (const line of table(['what', 'rows', 'hash', 'ok'], verified.map(({ what, rows, hash }) => [what, count(rows), hash, 'yes']), ['rows'])) print(line)
   } finally {
     await opened.close()
   }
-  for (const line of advice(values)) print(line)
+  for (const line of advice(wanted)) print(line)
   return 0
+}
+
+interface Wanted { readonly to: string, readonly clickhouse: string | undefined, readonly lake: MoveOptions['lake'] }
+
+const brokerWanted = '--to is the broker to move to: kafka://host:port[,host:port]'
+
+function checked ({ to = '', clickhouse, lake, 'lake-endpoint': endpoint, 'lake-region': region }: { readonly to?: string, readonly clickhouse?: string, readonly lake?: string, readonly 'lake-endpoint'?: string, readonly 'lake-region'?: string }): Wanted {
+  if (!to.startsWith('kafka://')) throw new UsageError(brokerWanted)
+  if (clickhouse !== undefined && !/^https?:/.test(clickhouse)) throw new UsageError('--clickhouse is the address of a server: http(s)://user:password@host:8123')
+  if (lake !== undefined && !inStore(lake)) throw new UsageError('--lake is a place in a store: s3://bucket/prefix')
+  return { to, clickhouse, lake: lake === undefined ? undefined : { address: lake, endpoint: endpoint ?? null, region: region ?? null } }
+}
+
+/** Tables and lake may follow the topics later. */
+function leaves (moved: Moved, { to, clickhouse, lake }: Wanted): boolean {
+  return moved.broker === to && ((clickhouse !== undefined && moved.clickhouse === null) || (lake !== undefined && moved.lake === null))
 }
 
 function contents ({ source, tables, lakes }: Found, withLake: boolean): string[] {
@@ -66,13 +78,13 @@ function contents ({ source, tables, lakes }: Found, withLake: boolean): string[
   ]
 }
 
-function advice ({ to, clickhouse, lake, 'lake-endpoint': endpoint }: { readonly to?: string, readonly clickhouse?: string, readonly lake?: string, readonly 'lake-endpoint'?: string }): string[] {
+function advice ({ to, clickhouse, lake }: Wanted): string[] {
   return [
     '',
     'All is there, and was compared. From now on start the platform with',
     `  TWOLANE_BROKER=${to}`,
     ...clickhouse === undefined ? [] : [`  TWOLANE_CLICKHOUSE=${clickhouse.replace(/\/\/([^/@]*):[^/@]*@/, '//$1:<password>@')}`],
-    ...lake === undefined ? [] : [`and in the pipelines that have a lake: folder: ${lake}${endpoint === undefined ? '' : `, endpoint: ${endpoint}`}`],
+    ...lake === undefined ? [] : [`and in the pipelines that have a lake: folder: ${lake.address}${lake.endpoint === null ? '' : `, endpoint: ${lake.endpoint}`}`],
     'The data folder stays in use: it holds what is paused, the receipts, kept revisions and the admin token.',
     'To go back to what was here, without the rows that come from now on, remove moved.json in it.'
   ]

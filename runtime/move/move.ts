@@ -26,7 +26,7 @@ import type { ClickHouse } from '../clickhouse/client.ts'
 import type { PlatformConfig } from '../config.ts'
 import type { Files } from '../files.ts'
 import type { SourceLake } from './lake.ts'
-import type { Moving } from './marks.ts'
+import type { Moved, Moving } from './marks.ts'
 import type { Progress, Verified } from './report.ts'
 import type { Source } from './source.ts'
 import type { SourceTables } from './tables.ts'
@@ -44,6 +44,8 @@ export interface MoveOptions {
   readonly tables: boolean
   /** Undefined: the lake stays. */
   readonly lake: { readonly address: string, readonly endpoint: string | null, readonly region: string | null } | undefined
+  /** An earlier move from the data folder: its topics are not there any more. */
+  readonly moved: Moved | undefined
   readonly progress: Progress
 }
 
@@ -75,7 +77,7 @@ export async function openMove (options: MoveOptions): Promise<Opened> {
     closers.push(() => lock.release())
     const files = await readFiles(root)
     if (files.problems.length > 0) throw new PlatformError('MOVE_REFUSED', `The project has problems: ${files.problems.map(({ file }) => file).join(', ')}`, { remedy: 'Correct what npx twolane lint says: what a file describes is moved by it.' })
-    const source = openSource(join(dataFolder, 'topics'), files.schemas)
+    const source = options.moved === undefined ? openSource(join(dataFolder, 'topics'), files.schemas) : noTopics
     closers.push(() => source.close())
     const configured = new Set([...files.pipelines.values()].flatMap(({ id, outputs }) => outputs.map(({ name }) => groupOf(id, name))))
     checkSettled(source.topics, configured)
@@ -98,6 +100,9 @@ export async function openMove (options: MoveOptions): Promise<Opened> {
   }
 }
 
+/** Rows that outputs have on their way do no harm then: what of them is in a table moves with it, and the read-back finds it. */
+const noTopics: Source = { topics: [], unknown: [], close () {} }
+
 interface Move extends MoveOptions {
   readonly found: Found
   readonly configured: ReadonlySet<string>
@@ -111,14 +116,14 @@ async function moveAll (move: Move): Promise<Verified[]> {
   const importer = new Importer(kafka)
   const target = move.engine === undefined ? undefined : await connectClickHouse(clickhouse, { statementSeconds: STATEMENT_SECONDS })
   try {
-    await checkUnused(importer)
+    if (move.moved === undefined) await checkUnused(importer)
     await checkTarget(topics, { importer, id: moving.id })
     if (target !== undefined) await checkTargetTables(target, move.found.tables?.tables ?? [], begunAt(moving, target))
     const verified: Verified[] = []
     for (const topic of topics) verified.push(...await moveTopic(topic, { importer, id: moving.id, configured: move.configured, progress: move.progress }))
     if (target !== undefined) verified.push(...await moveTables(move, target, moving))
     if (move.lake !== undefined) verified.push(...await moveLakes(move, move.lake))
-    await finish(dataFolder, { time: Date.now(), broker: move.broker, clickhouse: target?.address ?? null, lake: move.lake?.address ?? null })
+    await finish(dataFolder, { time: Date.now(), broker: move.broker, clickhouse: target?.address ?? move.moved?.clickhouse ?? null, lake: move.lake?.address ?? move.moved?.lake ?? null })
     return verified
   } finally {
     await target?.close()

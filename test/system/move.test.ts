@@ -163,8 +163,12 @@ await t.test('an installation moves', { skip: noKafka() }, async t => {
     t.match(first.complaints.join('\n'), /Another file has the name trades\/date=2024-01-02\/trades-0-b\.parquet already/)
     rmSync(at(names[1] as string))
     const second = capture(project.folder, env)
-    t.equal(await main(args, second.terminal), 0, second.complaints.join('\n'))
+    t.equal(await main(to, capture(project.folder, env).terminal), 0, 'the topics alone')
+    t.equal(await main(args, second.terminal), 0, `the lake follows ${second.complaints.join('\n')}`)
     for (const name of names) t.equal(readFileSync(at(name), 'utf8'), readFileSync(join(project.data, 'lake', name), 'utf8'))
+    const third = capture(project.folder, env)
+    t.equal(await main(args, third.terminal), 0)
+    t.match(third.lines, [/was moved to kafka:/, 'There is nothing left to do.'])
     t.match(second.lines.join('\n'), /lake \S+\/data\/lake +2 +\w+ +yes[^]*folder: s3:\/\/moved-lake\/raw/)
   })
 
