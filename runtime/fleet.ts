@@ -87,8 +87,11 @@ export interface FleetOptions {
 const STATUS_MS = 1000
 /** A runtime that is not heard of for so long is gone. */
 const SILENT_MS_MAX = 10_000
-/** How long a command may take anywhere: a reload prepares, swaps, and may roll back. */
-const ANSWER_MS_MAX = 120_000
+/** How long a command may take anywhere: a reload prepares, swaps, and may roll back. Shorter than an HTTP request may be idle. */
+const ANSWER_MS_MAX = 90_000
+/** Who commands has given up a runtime that hears a command later. */
+const COMMAND_MS_MAX = SILENT_MS_MAX
+const LOOK_MS = 500
 /** Said before this runtime began to listen, and enough to know all others by. */
 const ROWS_BEFORE = 500
 
@@ -110,6 +113,8 @@ export class Fleet {
   readonly #heardItself = Promise.withResolvers<void>()
   /** The broker's clock, and this one's reading at that moment: the clocks of the machines do not matter. */
   #clock = { broker: 0, own: 0 }
+  /** This machine's clock against the broker's, ms: the least that was seen between the two, since what is heard was said before. */
+  #skew = Infinity
   #producer: Promise<Producer> | undefined
   #loops: Array<Promise<void>> = []
   #control: boolean
@@ -145,7 +150,7 @@ export class Fleet {
   /** This one and all others that are alive, by name. */
   async members (): Promise<Member[]> {
     const own = await this.#own()
-    const now = this.#clock.broker + performance.now() - this.#clock.own
+    const now = this.#brokerNow()
     const others = [...this.#heard.values()].map(({ status, at }) => ({ ...status, silentMs: Math.max(0, now - at) }))
       .filter(({ runtime, silentMs }) => runtime !== own.runtime && silentMs < SILENT_MS_MAX)
     return [{ ...own, silentMs: 0 }, ...others].sort((a, b) => a.runtime < b.runtime ? -1 : 1)
@@ -163,15 +168,22 @@ export class Fleet {
       answers.set(answer.runtime, answer)
       if (others.every(runtime => answers.has(runtime))) resolve()
     })
-    const timer = setTimeout(resolve, ANSWER_MS_MAX)
+    const until = performance.now() + ANSWER_MS_MAX
+    // One that falls silent meanwhile is not waited for.
+    const looking = setInterval(() => {
+      const now = this.#brokerNow()
+      const alive = others.filter(runtime => !answers.has(runtime) && now - (this.#heard.get(runtime)?.at ?? 0) < SILENT_MS_MAX)
+      if (alive.length === 0 || performance.now() > until) resolve()
+    }, LOOK_MS)
     try {
       await this.#say({ kind: 'command', body: { ...command, id, to: to.map(({ runtime, since }) => ({ runtime, since })) } })
       await promise
     } finally {
-      clearTimeout(timer)
+      clearInterval(looking)
       this.#waiting.delete(id)
     }
-    return others.map(runtime => answers.get(runtime) ?? { runtime, result: null, error: `it did not answer within ${ANSWER_MS_MAX / 1000} s` })
+    const silent = `it did not answer: it was silent for ${SILENT_MS_MAX / 1000} s, or took more than ${ANSWER_MS_MAX / 1000} s`
+    return others.map(runtime => answers.get(runtime) ?? { runtime, result: null, error: silent })
   }
 
   async close (): Promise<void> {
@@ -188,6 +200,7 @@ export class Fleet {
       this.#trouble = ''
       const { time } = batch.position
       if (time >= this.#clock.broker) this.#clock = { broker: time, own: performance.now() }
+      this.#skew = Math.min(this.#skew, Date.now() - time)
       for (const row of batch.rows()) await this.#hear(row as unknown as Said, time)
     }
   }
@@ -204,9 +217,15 @@ export class Fleet {
     } else {
       const { runtime, since } = await this.#own()
       if (this.#taken.has(body.id) || !body.to.some(life => life.runtime === runtime && life.since === since)) return
+      // After a pause of this process: whoever commanded has gone on without it.
+      if (Date.now() - this.#skew - at > COMMAND_MS_MAX) return
       this.#taken.add(body.id)
       void this.#obey(body.id, body)
     }
+  }
+
+  #brokerNow (): number {
+    return this.#clock.broker + performance.now() - this.#clock.own
   }
 
   async #obey (id: string, command: Command): Promise<void> {

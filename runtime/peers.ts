@@ -1,9 +1,9 @@
 // What this runtime says to the other ones, and does for them.
 
 import { parseAddress } from './clickhouse/address.ts'
-import { PlatformError } from './errors.ts'
+import { describe, PlatformError } from './errors.ts'
 import { Fleet } from './fleet.ts'
-import type { Answer, Command } from './fleet.ts'
+import type { Answer, Command, Member } from './fleet.ts'
 import type { Json } from './plugin.ts'
 import type { Platform } from './platform.ts'
 import type { RuntimeOutcome } from './receipt.ts'
@@ -52,6 +52,76 @@ export async function checkPeers (fleet: Fleet, platform: Alone): Promise<void> 
   if (control === undefined) return
   const paused = store.paused()
   for (const { id, state } of control.pipelines) if ((state === 'paused') !== paused.has(id)) store.setPaused(id, state === 'paused')
+}
+
+/** What this runtime has otherwise than the control side. */
+interface Difference {
+  /** Pipelines that are paused there and not here, or the other way round. */
+  readonly pauses: ReadonlyArray<{ readonly id: string, readonly verb: 'pause' | 'resume' }>
+  /** Whether other files run there. */
+  readonly files: boolean
+  readonly control: Member
+}
+
+const LOOK_MS = 5000
+/** A change that is under way makes a difference, too: one that lasts is none. */
+const LOOKS = 3
+
+/** Brings this runtime to what the control side has, when it was silent while something was changed. The files are those of its own disk. */
+export class Follower {
+  /** What it cannot mend by itself; empty: nothing. */
+  trouble = ''
+  #seen = 0
+  readonly #fleet: Fleet
+  readonly #platform: Alone
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (fleet: Fleet, platform: Alone) {
+    this.#fleet = fleet
+    this.#platform = platform
+  }
+
+  open (): void {
+    this.#timer = setInterval(() => {
+      this.look().catch((error: unknown) => this.#platform.log.warn({ reason: describe(error) }, 'The control side could not be followed'))
+    }, LOOK_MS)
+  }
+
+  async look (): Promise<void> {
+    const found = differenceOf(await this.#fleet.members(), this.#platform.config.name)
+    this.#seen = found === undefined ? 0 : this.#seen + 1
+    if (found === undefined) this.trouble = ''
+    if (found === undefined || this.#seen < LOOKS) return
+    const { supervisor, log } = this.#platform
+    const { pauses, files, control: { runtime: control, digest } } = found
+    for (const { id, verb } of pauses) {
+      log.warn({ pipeline: id, verb, control }, 'The control side has it otherwise, following')
+      await supervisor[verb](id)
+    }
+    if (!files) return
+    if (await supervisor.digest({ read: true }) === digest) {
+      log.warn({ control }, 'The control side has reloaded meanwhile, following')
+      await supervisor.reload()
+    } else {
+      this.trouble = `It runs other files than the control side ${control}: bring the same files to both, and reload`
+    }
+  }
+
+  close (): void {
+    clearInterval(this.#timer)
+  }
+}
+
+function differenceOf (members: readonly Member[], name: string): Difference | undefined {
+  const [control, own] = [members.find(member => member.control), members.find(({ runtime }) => runtime === name)]
+  if (control === undefined || own === undefined || control === own) return undefined
+  const pauses = control.pipelines.flatMap(({ id, state }) => {
+    const mine = own.pipelines.find(status => status.id === id)?.state
+    if (mine === undefined || state === 'disabled' || mine === 'disabled' || (state === 'paused') === (mine === 'paused')) return []
+    return [{ id, verb: state === 'paused' ? 'pause' as const : 'resume' as const }]
+  })
+  const files = control.digest !== own.digest
+  return files || pauses.length > 0 ? { pauses, files, control } : undefined
 }
 
 /** Does what the control side commands. */

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openBroker } from './broker/open.ts'
-import { checkPeers, peersOf, fleetOf } from './peers.ts'
+import { checkPeers, fleetOf, Follower, peersOf } from './peers.ts'
 import { startEmbedded } from './clickhouse/embedded.ts'
 import { describe } from './errors.ts'
 import { readFiles } from './files.ts'
@@ -101,6 +101,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
       get rowsDropped () { return platformRows.dropped },
       isAdminToken: token => store.isAdminToken(token),
       failing: () => [
+        ...follower.trouble === '' ? [] : [{ name: 'files', reasons: [follower.trouble] }],
         ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
         ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
         ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons }))
@@ -108,6 +109,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
       close
     }
     const fleet = fleetOf(platform)
+    const follower = new Follower(fleet, platform)
     platformRows.open(broker, () => supervisor.metrics())
     // The pipelines first: what they log while they drain is still taken.
     closers.push(() => platformRows.close(), () => fleet.close(), () => supervisor.close(STOP_MS_MAX))
@@ -115,6 +117,8 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     await fleet.known(KNOWN_MS_MAX)
     await checkPeers(fleet, platform)
     await supervisor.start(files)
+    follower.open()
+    closers.push(() => follower.close())
     const trimming = setInterval(() => {
       if (fleet.isControl) trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run'))
     }, TRIM_MS)

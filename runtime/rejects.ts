@@ -14,6 +14,8 @@ export interface Refusal {
 }
 
 const ROWS_A_BATCH = 1000
+/** What is kept of a refused row that is larger: it has to fit into the rejected topic, with its reason. */
+const ROW_CHARACTERS_MAX = 256 * 1024
 
 /** Refused rows of one pipeline, collected until the loop makes them durable. */
 export class Rejects {
@@ -36,13 +38,12 @@ export class Rejects {
   }
 
   add (refusal: Refusal): void {
-    this.#refusals.push(refusal)
+    this.#refusals.push({ ...refusal, row: cut(refusal.row) })
   }
 
   /** Tells whether the same rows were refused for the same reasons. */
   digest (): string {
-    const text = JSON.stringify(this.#refusals, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)
-    return createHash('sha256').update(text).digest('base64')
+    return createHash('sha256').update(textOf(this.#refusals)).digest('base64')
   }
 
   /** What was collected, as batches of `<topic>.rejected`; the collection is empty afterwards. */
@@ -54,4 +55,13 @@ export class Rejects {
     for (let i = 0; i < rows.length; i += ROWS_A_BATCH) batches.push(fromRows(rejectedTopic(this.#topic), rows.slice(i, i + ROWS_A_BATCH)))
     return batches
   }
+}
+
+function cut (row: Row): Row {
+  const text = textOf(row)
+  return text.length <= ROW_CHARACTERS_MAX ? row : { cut: text.slice(0, ROW_CHARACTERS_MAX), characters: text.length }
+}
+
+function textOf (value: unknown): string {
+  return JSON.stringify(value, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)
 }

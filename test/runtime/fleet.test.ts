@@ -80,6 +80,18 @@ await t.test('what was commanded before a runtime began is not for it', async t 
   t.strictSame(again.obeyed, [])
 })
 
+await t.test('a runtime that falls silent while it is asked is not waited for to the end', async t => {
+  const folder = t.testdir()
+  const never = Promise.withResolvers<Json>()
+  const [a, b] = [start(t, folder, 'a'), start(t, folder, 'b', { execute: () => never.promise })]
+  await together(a, b)
+  const answers = a.fleet.command({ verb: 'reload' })
+  await until(() => b.obeyed.length === 1, 'it was heard', 60_000)
+  await b.fleet.close()
+  t.match(await answers, [{ runtime: 'b', result: null, error: /did not answer/ }])
+  never.resolve(null)
+})
+
 await t.test('alone, nothing is said and nothing is waited for', async t => {
   const { fleet } = start(t, t.testdir(), 'a', { shared: false })
   await fleet.known(60_000)

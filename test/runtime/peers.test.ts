@@ -4,7 +4,7 @@
 import t from 'tap'
 import { openEmbedded } from '../../runtime/broker/embedded.ts'
 import { Fleet } from '../../runtime/fleet.ts'
-import { execute, peersOf } from '../../runtime/peers.ts'
+import { execute, Follower, peersOf } from '../../runtime/peers.ts'
 import { until } from '../conform/context.ts'
 import { numbered, openShop, running, schema } from './shop.ts'
 import type { Test } from 'tap'
@@ -86,4 +86,26 @@ await t.test('a pipeline is paused and resumed in all runtimes', async t => {
     t.strictSame(await a.fleet.command({ verb, pipeline: 'rows' }), [{ runtime: 'b', result: null, error: '' }])
     t.equal(b.shop.status('rows').state, verb === 'pause' ? 'paused' : 'running')
   }
+})
+
+await t.test('a runtime that missed a change follows the control side, and says so where it cannot', async t => {
+  const [a, b] = await startTwo(t)
+  const control = { members: async () => (await b.fleet.members()).map(member => ({ ...member, control: member.runtime === 'a' })) }
+  const platform = { supervisor: b.shop.supervisor, log: { error () {}, warn () {}, info () {}, debug () {} }, config: { name: 'b' } }
+  const follower = new Follower(control as never, platform as never)
+  const looks = async (): Promise<void> => { for (let i = 0; i < 3; i++) await follower.look() }
+  await looks()
+  const before = b.shop.status('rows').revision
+
+  a.shop.project.write('pipelines/rows.yaml', faster)
+  t.match(await a.shop.supervisor.reload(), { outcome: 'applied' }, 'without the other one')
+  const revision = await a.shop.supervisor.digest()
+  await until(async () => (await b.fleet.members()).find(({ runtime }) => runtime === 'a')?.digest === revision, 'it is known', 60_000)
+  await looks()
+  t.match(follower.trouble, /other files than the control side a/)
+  t.equal(b.shop.status('rows').revision, before)
+
+  b.shop.project.write('pipelines/rows.yaml', faster)
+  await looks()
+  t.equal(b.shop.status('rows').revision, a.shop.status('rows').revision, 'it has the files, and runs them')
 })

@@ -37,7 +37,7 @@ interface Place {
 class KafkaConsumer implements Consumer {
   readonly #place: Place
   readonly #member: Member
-  readonly #readers: PartitionReader[] = []
+  readonly #readers = new Set<PartitionReader>()
 
   constructor (place: Place) {
     this.#place = place
@@ -51,7 +51,13 @@ class KafkaConsumer implements Consumer {
 
   async close (): Promise<void> {
     await this.#member.close()
-    await Promise.all(this.#readers.map(reader => reader.close()))
+    await Promise.all([...this.#readers].map(reader => reader.close()))
+  }
+
+  /** It keeps what a fetch brought, and a connection. */
+  #closeReader (reader: PartitionReader): void {
+    this.#readers.delete(reader)
+    void reader.close()
   }
 
   async #assign (seat: Seat): Promise<Assignment> {
@@ -64,12 +70,12 @@ class KafkaConsumer implements Consumer {
       const saved = await store.read<GroupState>(topic.name, groupKey(topic.name, place))
       const { base, epoch, id } = await incarnationOf(cluster, store, topic.name)
       const reader = new PartitionReader(cluster, topic, seat.partition, base)
-      this.#readers.push(reader)
+      this.#readers.add(reader)
       const deleted = saved !== undefined && saved.offset < base
       const committed: Committed = deleted || saved === undefined
         ? { offset: (await reader.bounds()).first, state: saved?.state, intent: undefined, deleted }
         : { offset: saved.offset, state: saved.state, intent: saved.intent }
-      return new KafkaAssignment({ ...this.#place, seat, writer, reader, id, epoch: epoch + claimed + 1, committed, tell: offset => this.#member.tell(seat.partition, Math.max(0, offset - base)) })
+      return new KafkaAssignment({ ...this.#place, seat, writer, reader, id, epoch: epoch + claimed + 1, committed, tell: offset => this.#member.tell(seat.partition, Math.max(0, offset - base)), closeReader: () => this.#closeReader(reader) })
     } catch (error) {
       throw translate(error, `Taking partition ${seat.partition} of ${topic.name} for ${group}`)
     }
@@ -77,6 +83,7 @@ class KafkaConsumer implements Consumer {
 }
 
 interface Parts extends Place {
+  readonly closeReader: () => void
   readonly seat: Seat
   readonly writer: TransactionalWriter
   readonly reader: PartitionReader
@@ -132,6 +139,7 @@ class KafkaAssignment implements Assignment {
   }
 
   release (): void {
+    this.#parts.closeReader()
     this.#parts.seat.release()
   }
 

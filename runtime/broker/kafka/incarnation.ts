@@ -3,11 +3,12 @@
 // offsets of a topic that is met while it is empty begin at a base that nothing has reached before. Which topic of a
 // name it is says the id that Kafka gives it, noted beside the base.
 //
-// The note has one writer at a time: of several that look at the same time one writes it, and the others read it.
+// The note has one writer at a time. A new one writes a record first, from which on the one before is refused, and reads
+// then: so of several that look at the same time one makes the note, and all others find it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlatformError } from '../../errors.ts'
-import { topicKey } from './state.ts'
+import { topicKey, writerKey } from './state.ts'
 import { topicName } from './topics.ts'
 import { TransactionalWriter } from './transactions.ts'
 import type { Cluster } from './cluster.ts'
@@ -25,10 +26,11 @@ export async function incarnationOf (cluster: Cluster, store: StateStore, topic:
   // A Kafka before 2.8 has no ids.
   if (id === undefined || known.id === id) return known
   const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}twolane.topic/${topic}`)
-  const before = await store.topic(topic)
-  if (before.id === id) return before
-  const state = { ...await stateOf(cluster, store, topic, before), id }
   try {
+    await writer.write(await store.part(topic, writerKey(topic), {}))
+    const before = await store.topic(topic)
+    if (before.id === id) return before
+    const state = { ...await stateOf(cluster, store, topic, before), id }
     await writer.write(await store.part(topic, topicKey(topic), state))
     return state
   } catch (error) {

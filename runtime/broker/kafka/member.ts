@@ -118,12 +118,17 @@ export class Member {
       await this.#pulse.sleep(HEARTBEAT_MS)
       this.#releaseLate()
       if (this.#closed.signal.aborted || this.#freed) return
+      const silence = this.#watchSilence()
       try {
         const node = await this.#coordinator()
+        const sentAt = performance.now()
         await node.heartbeat({ groupId: this.#group, groupGenerationId: this.#generation, memberId: this.#id })
-        this.#heardAt = performance.now()
+        this.#heardAt = sentAt
+        clearTimeout(silence.timer)
+        if (silence.lost()) return
         await this.#tellOffsets(node)
       } catch (error) {
+        clearTimeout(silence.timer)
         if (hasType(error, 'REBALANCE_IN_PROGRESS')) return
         if (hasType(error, 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID')) {
           this.#expelled()
@@ -200,6 +205,17 @@ export class Member {
     else this.#freed = true
     this.#news.wake()
     this.#pulse.wake()
+  }
+
+  /** After the time of a session without an answer the group has given the partitions away, whatever becomes of the request. */
+  #watchSilence (): { readonly timer: NodeJS.Timeout, lost (): boolean } {
+    let lost = false
+    const timer = setTimeout(() => {
+      lost = true
+      this.#loseAll()
+      this.#news.wake()
+    }, Math.max(0, this.#heardAt + this.#cluster.config.sessionTimeoutMs - performance.now()))
+    return { timer, lost: () => lost }
   }
 
   /** The group has given up this member, which may come back as another one. */

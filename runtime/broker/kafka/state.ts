@@ -4,6 +4,7 @@
 //   group:<topic>/<group>/<partition>         { offset, state, intent }
 //   owner:<topic>/<group>/<partition>         {}  written by each new owner; its offset gives the owner's epoch
 //   topic:<topic>                             { base, epoch, id }  where offsets go on; which topic of the name it is
+//   writer:<topic>                            {}  written by each new writer of the record above
 //
 // All keys of a topic are in one partition. It is read up to its end, including what is not committed yet: a reader that
 // has taken over the writer of a key knows that all that this writer began is settled, and does not wait for others.
@@ -38,6 +39,7 @@ export const producerKey = (topic: string, name: string): string => `producer:${
 export const groupKey = (topic: string, { group, partition }: GroupPlace): string => `group:${topic}/${group}/${partition}`
 export const ownerKey = (topic: string, { group, partition }: GroupPlace): string => `owner:${topic}/${group}/${partition}`
 export const topicKey = (topic: string): string => `topic:${topic}`
+export const writerKey = (topic: string): string => `writer:${topic}`
 
 /** The state topic, as this thread has read it so far. */
 export class StateStore {
