@@ -3,11 +3,12 @@
 
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { createSecureContext } from 'node:tls'
 import { join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { checkYaml } from './check.ts'
 import { decoded, parseAddress, withParameters } from './clickhouse/address.ts'
-import { PlatformError } from './errors.ts'
+import { describe, PlatformError } from './errors.ts'
 import { coreScalar, interpolate } from './interpolate.ts'
 import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { Environment } from './interpolate.ts'
@@ -146,15 +147,23 @@ async function kafkaOf (root: string, value: Readonly<Record<string, Json>>): Pr
     try {
       return { [key === 'certificate' ? 'cert' : key]: await readFile(resolve(root, path), 'utf8') }
     } catch (cause) {
-      throw new PlatformError('CONFIG_INVALID', `kafka_${key}_file: ${path} cannot be read`, { where: file, cause })
+      throw new PlatformError('CONFIG_INVALID', `kafka_${key}_file: ${path} cannot be read`, { cause, remedy: `It is set in ${file} or by TWOLANE_KAFKA_${key.toUpperCase()}_FILE.` })
     }
   }
   const tls = { ...await pem('ca'), ...await pem('certificate'), ...await pem('key') }
   const mechanism = value['kafka_sasl'] as typeof mechanisms[number]
+  const [user, password] = [value['kafka_user'] as string, value['kafka_password'] as string]
+  if (mechanism !== '' && (user === '' || password === '')) throw new PlatformError('CONFIG_INVALID', `kafka_sasl is ${mechanism}, and ${user === '' ? 'kafka_user' : 'kafka_password'} is not set`, { remedy: 'Set TWOLANE_KAFKA_USER and TWOLANE_KAFKA_PASSWORD, or leave kafka_sasl out.' })
+  if (mechanism === '' && user !== '') throw new PlatformError('CONFIG_INVALID', 'kafka_user is set, and kafka_sasl is not', { remedy: `Set TWOLANE_KAFKA_SASL to one of ${mechanisms.filter(name => name !== '').join(', ')}.` })
+  try {
+    createSecureContext(tls)
+  } catch (cause) {
+    throw new PlatformError('CONFIG_INVALID', `The files of kafka_ca_file, kafka_certificate_file and kafka_key_file do not hold what TLS needs: ${describe(cause)}`, { cause, remedy: 'They have to be PEM, the key that of the certificate, without a passphrase.' })
+  }
   return {
-    brokers: broker.slice('kafka://'.length).split(','),
+    brokers: broker.slice('kafka://'.length).split(',').map(host => /:\d+$/.test(host) ? host : `${host}:9092`),
     ...((value['kafka_tls'] === true || Object.keys(tls).length > 0) && { ssl: Object.keys(tls).length > 0 ? tls : true }),
-    ...(mechanism !== '' && { sasl: { mechanism, username: value['kafka_user'] as string, password: value['kafka_password'] as string } }),
+    ...(mechanism !== '' && { sasl: { mechanism, username: user, password } }),
     replicationFactor: value['kafka_replication'] as number,
     compression: value['kafka_compression'] as typeof compressions[number],
     prefix: value['kafka_prefix'] as string,

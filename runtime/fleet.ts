@@ -44,6 +44,8 @@ export interface RuntimeStatus {
   readonly digest: string
   /** Without a password; `embedded`. */
   readonly clickhouse: string
+  /** Which database of that name it is, so that two servers are told apart; empty: not known. */
+  readonly database: string
   /** ms since 1970. */
   readonly since: number
   readonly pipelines: readonly MeasuredStatus[]
@@ -92,6 +94,7 @@ const ANSWER_MS_MAX = 90_000
 /** Who commands has given up a runtime that hears a command later. */
 const COMMAND_MS_MAX = SILENT_MS_MAX
 const LOOK_MS = 500
+const LEAVE_MS_MAX = 1000
 /** Said before this runtime began to listen, and enough to know all others by. */
 const ROWS_BEFORE = 500
 
@@ -110,6 +113,7 @@ export class Fleet {
   readonly #waiting = new Map<string, (answer: Answer) => void>()
   /** Commands that were taken: one is read again when the broker is reached again. */
   readonly #taken = new Set<string>()
+  #lastControl: { readonly status: RuntimeStatus, readonly at: number } | undefined
   readonly #heardItself = Promise.withResolvers<void>()
   /** The broker's clock, and this one's reading at that moment: the clocks of the machines do not matter. */
   #clock = { broker: 0, own: 0 }
@@ -132,6 +136,11 @@ export class Fleet {
 
   get trouble (): string {
     return this.#trouble
+  }
+
+  /** What the control side said last, also when it is gone. */
+  get lastControl (): RuntimeStatus | undefined {
+    return this.#lastControl?.status
   }
 
   /** Begins to listen and to speak. On a broker that is out of reach it tries on. */
@@ -189,8 +198,13 @@ export class Fleet {
   async close (): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#loops)
-    // So that nobody waits for it until it counts as silent.
-    if (this.#producer !== undefined) await this.#say({ kind: 'left', body: { runtime: this.#options.name, since: (await this.#own()).since } }).catch(() => {})
+    await inTime(this.#leave(), LEAVE_MS_MAX, () => 'late')
+  }
+
+  /** So that nobody waits for it until it counts as silent. */
+  async #leave (): Promise<void> {
+    if (this.#producer === undefined || this.#trouble !== '') return
+    await this.#say({ kind: 'left', body: { runtime: this.#options.name, since: (await this.#own()).since } }).catch(() => {})
     await this.#producer?.then(producer => producer.close(), () => {})
   }
 
@@ -208,6 +222,7 @@ export class Fleet {
   async #hear ({ kind, body }: Said, at: number): Promise<void> {
     if (kind === 'status') {
       this.#heard.set(body.runtime, { status: body, at })
+      if (body.control && at >= (this.#lastControl?.at ?? 0)) this.#lastControl = { status: body, at }
       if (body.runtime === this.#options.name) this.#heardItself.resolve()
     } else if (kind === 'left') {
       if (this.#heard.get(body.runtime)?.status.since === body.since) this.#heard.delete(body.runtime)

@@ -1,5 +1,7 @@
 // What this runtime says to the other ones, and does for them.
 
+import { setTimeout } from 'node:timers/promises'
+import { connectClickHouse } from './clickhouse/client.ts'
 import { parseAddress } from './clickhouse/address.ts'
 import { describe, PlatformError } from './errors.ts'
 import { Fleet } from './fleet.ts'
@@ -14,6 +16,7 @@ type Alone = Omit<Platform, 'fleet' | 'peers'>
 export function fleetOf (platform: Alone): Fleet {
   const { config: { name, role, kafka }, broker, supervisor, log, version } = platform
   const since = Date.now()
+  const database = kafka === undefined ? '' : Promise.race([databaseOf(platform), setTimeout(DATABASE_MS_MAX, '', { ref: false })])
   return new Fleet({
     broker,
     shared: kafka !== undefined,
@@ -26,6 +29,7 @@ export function fleetOf (platform: Alone): Fleet {
       since,
       digest: await supervisor.digest(),
       clickhouse: clickhouseOf(platform),
+      database: await database,
       failing: platform.failing(),
       pipelines: supervisor.status().map(status => ({ ...status, steps: status.steps.map(step => ({ ...step, rows_per_second: supervisor.rowsPerSecond(status.id, step.step) })) }))
     }),
@@ -37,21 +41,52 @@ function clickhouseOf ({ config: { clickhouse } }: Alone): string {
   return clickhouse === 'embedded' ? clickhouse : parseAddress(clickhouse).text
 }
 
+/** A database that does not answer holds up nobody. */
+const DATABASE_MS_MAX = 5000
+
+/** Which one `streaming` is, made where it is missing; empty where that is not to be known. */
+async function databaseOf ({ clickhouse, config }: Alone): Promise<string> {
+  if (config.clickhouse === 'embedded' || clickhouse === undefined) return ''
+  try {
+    const client = await connectClickHouse(clickhouse)
+    try {
+      // Each node of a cluster may have its own.
+      if (client.cluster !== '') return ''
+      await client.command('CREATE DATABASE IF NOT EXISTS streaming')
+      const [found] = await client.rows<{ id: string }>("SELECT toString(uuid) AS id FROM system.databases WHERE name = 'streaming'")
+      return found?.id ?? ''
+    } finally {
+      await client.close()
+    }
+  } catch {
+    return ''
+  }
+}
+
 /** Before the pipelines start: takes over what the control side has paused. Throws where the others could not see what this runtime would store. */
 export async function checkPeers (fleet: Fleet, platform: Alone): Promise<void> {
   const { store, config: { name } } = platform
-  const others = (await fleet.members()).filter(({ runtime }) => runtime !== name)
+  const members = await fleet.members()
+  const others = members.filter(({ runtime }) => runtime !== name)
+  // Also of a control side that is gone: what it has paused stays paused.
+  const last = fleet.lastControl
+  const control = others.find(member => member.control) ?? (last?.runtime === name ? undefined : last)
+  const paused = store.paused()
+  for (const { id, state } of control?.pipelines ?? []) if ((state === 'paused') !== paused.has(id)) store.setPaused(id, state === 'paused')
   if (others.length === 0) return
+  const own = members.find(({ runtime }) => runtime === name)
+  const elsewhere = others.find(({ database }) => database !== '' && own !== undefined && own.database !== '' && database !== own.database)
+  if (elsewhere !== undefined) {
+    throw new PlatformError('CONFIG_INVALID', `Runtime ${elsewhere.runtime} stores in the ClickHouse at ${elsewhere.clickhouse}, which is another one than that at ${clickhouseOf(platform)}: each would store a part of the rows`, {
+      remedy: 'Let all runtimes of a broker use one ClickHouse with TWOLANE_CLICKHOUSE, or give each installation its own TWOLANE_KAFKA_PREFIX.'
+    })
+  }
   const apart = [...others, { runtime: name, clickhouse: clickhouseOf(platform) }].find(({ clickhouse }) => clickhouse === 'embedded')
   if (apart !== undefined) {
     throw new PlatformError('CONFIG_INVALID', `Runtime ${apart.runtime} has its own embedded ClickHouse, and runtime ${others[0]?.runtime} is on the same broker: each would store a part of the rows`, {
       remedy: 'Let all of them use one ClickHouse with TWOLANE_CLICKHOUSE (npx twolane clickhouse runs one), or give each installation its own TWOLANE_KAFKA_PREFIX.'
     })
   }
-  const control = others.find(member => member.control)
-  if (control === undefined) return
-  const paused = store.paused()
-  for (const { id, state } of control.pipelines) if ((state === 'paused') !== paused.has(id)) store.setPaused(id, state === 'paused')
 }
 
 /** What this runtime has otherwise than the control side. */

@@ -2,6 +2,7 @@
 
 import { fromRows } from './batch.ts'
 import { describe } from './errors.ts'
+import { inTime } from './in-time.ts'
 import { field, plainCast } from './schema.ts'
 import type { MetricObjectWithValues } from './row-rate.ts'
 import type { Broker, Producer } from './broker/broker.ts'
@@ -32,6 +33,7 @@ export const platformTopic: Topic = {
 
 const PENDING_ROWS_MAX = 20_000
 const FLUSH_MS = 1000
+const CLOSE_MS_MAX = 1500
 const METRICS_MS = 10_000
 const levels: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'error' }
 
@@ -91,9 +93,9 @@ export class PlatformTopic {
 
   async close (): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
-    await this.#flushing
-    await this.flush()
-    await this.#producer?.close()
+    // A broker that does not answer holds up no stop.
+    await inTime(this.#flushing ?? Promise.resolve(), CLOSE_MS_MAX, () => 'late')
+    await inTime(this.flush().then(() => this.#producer?.close()), CLOSE_MS_MAX, () => 'late')
   }
 
   /** What could not be appended, for the next attempt; the newest rows give way. */

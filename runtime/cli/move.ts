@@ -41,7 +41,7 @@ export async function run (args: readonly string[], { root, env, print }: Termin
   } finally {
     await opened.close()
   }
-  for (const line of advice(wanted)) print(line)
+  for (const line of advice(wanted, config.kafka.prefix)) print(line)
   return 0
 }
 
@@ -78,11 +78,12 @@ function contents ({ source, tables, lakes }: Found, withLake: boolean): string[
   ]
 }
 
-function advice ({ to, clickhouse, lake }: Wanted): string[] {
+function advice ({ to, clickhouse, lake }: Wanted, prefix: string): string[] {
   return [
     '',
     'All is there, and was compared. From now on start the platform with',
     `  TWOLANE_BROKER=${to}`,
+    ...prefix === '' ? [] : [`  TWOLANE_KAFKA_PREFIX=${prefix}`],
     ...clickhouse === undefined ? [] : [`  TWOLANE_CLICKHOUSE=${clickhouse.replace(/\/\/([^/@]*):[^/@]*@/, '//$1:<password>@')}`],
     ...lake === undefined ? [] : [`and in the pipelines that have a lake: folder: ${lake.address}${lake.endpoint === null ? '' : `, endpoint: ${lake.endpoint}`}`],
     'The data folder stays in use: it holds what is paused, the receipts, kept revisions and the admin token.',

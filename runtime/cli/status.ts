@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
+import { describe } from '../errors.ts'
 import { count, duration, size, table } from './table.ts'
 import type { Admin } from './admin.ts'
 import type { TopicState } from '../broker/broker.ts'
@@ -27,6 +28,8 @@ interface Report {
   readonly pipelines: readonly Pipeline[]
   readonly problems: ReadonlyArray<{ readonly file: string, readonly message: string }>
   readonly topics: readonly TopicState[]
+  /** Why they are not known. */
+  readonly topicsMissing?: string
 }
 
 /** Resolves to 1 where something is not healthy. */
@@ -44,22 +47,23 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
 }
 
 async function reportOf (admin: Admin): Promise<Report> {
-  const [{ pipelines, problems }, { topics }, { runtimes }] = await Promise.all([
+  const [{ pipelines, problems }, { topics, topicsMissing }, { runtimes }] = await Promise.all([
     admin.json<Pick<Report, 'pipelines' | 'problems'>>('GET', '/v1/pipelines'),
-    admin.json<Pick<Report, 'topics'>>('GET', '/v1/topics'),
+    // A broker that does not answer hides no pipeline, which says why it stands still.
+    admin.json<Pick<Report, 'topics' | 'topicsMissing'>>('GET', '/v1/topics').catch((error: unknown) => ({ topics: [], topicsMissing: describe(error) })),
     admin.json<Pick<Report, 'runtimes'>>('GET', '/v1/runtimes')
   ])
-  return { runtimes, pipelines, problems, topics }
+  return { runtimes, pipelines, problems, topics, ...(topicsMissing !== undefined && { topicsMissing }) }
 }
 
-function lines ({ runtimes, pipelines, problems, topics }: Report): string[] {
+function lines ({ runtimes, pipelines, problems, topics, topicsMissing }: Report): string[] {
   const rows = pipelines.flatMap(pipeline => [summary(pipeline), ...pipeline.steps.map(stepRow)])
   const broken = problems.filter(({ file }) => !pipelines.some(({ id, state }) => state === 'broken' && file === `pipelines/${id}.yaml`))
   return [
     ...(runtimes.length < 2 ? [] : [...table(['RUNTIME', 'SIDE', 'UP', 'URL', 'REASON'], runtimes.map(runtimeRow), ['UP']), '']),
     ...(rows.length === 0 ? ['There are no pipelines'] : table(['PIPELINE', 'STATE', 'ROWS/S', 'LAG', 'AGE', 'RESTARTS', 'REASON'], rows, ['ROWS/S', 'LAG', 'AGE', 'RESTARTS'])),
     '',
-    ...(topics.length === 0 ? ['There are no topics'] : table(['TOPIC', 'ROWS', 'SIZE', 'NEWEST'], topics.map(topicRow), ['ROWS', 'SIZE', 'NEWEST'])),
+    ...(topicsMissing !== undefined ? [`Topics are not known: ${topicsMissing}`] : topics.length === 0 ? ['There are no topics'] : table(['TOPIC', 'ROWS', 'SIZE', 'NEWEST'], topics.map(topicRow), ['ROWS', 'SIZE', 'NEWEST'])),
     ...broken.flatMap(({ message }) => ['', 'Files that wait to be mended; what ran before runs on:', ...message.split('\n').map(line => `  ${line}`)])
   ]
 }

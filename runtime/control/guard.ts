@@ -81,7 +81,7 @@ const askingRoutes: ReadonlySet<string> = new Set(['/v1/plan', '/v1/query'])
 export async function checkControl ({ fleet }: Platform, { method, routeOptions: { url = '' } }: FastifyRequest): Promise<void> {
   if (fleet.isControl || method === 'GET' || method === 'HEAD' || askingRoutes.has(url)) return
   const control = (await fleet.members()).find(member => member.control)
-  throw new PlatformError('NOT_CONTROL', control === undefined ? 'No runtime is the control side yet' : `The control side is runtime ${control.runtime}`, {
+  throw new PlatformError('NOT_CONTROL', control === undefined ? `No runtime is the control side${fleet.trouble === '' ? ' yet' : `: ${fleet.trouble}`}` : `The control side is runtime ${control.runtime}`, {
     remedy: control === undefined ? 'Try again in a few seconds.' : `Ask ${control.url}.`
   })
 }

@@ -22,7 +22,7 @@ function start (t: Test, folder: string, name: string, { execute, ...more }: Par
     name,
     role: 'any',
     log: quiet,
-    status: async () => ({ url: `http://${name}`, version: '1', since, digest: 'd', clickhouse: 'http://db', pipelines: [], failing: [] }),
+    status: async () => ({ url: `http://${name}`, version: '1', since, digest: 'd', clickhouse: 'http://db', database: '', pipelines: [], failing: [] }),
     execute: async command => {
       obeyed.push(command)
       return execute === undefined ? `${name} did` : execute(command)

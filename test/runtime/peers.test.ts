@@ -24,7 +24,7 @@ async function start (t: Test, folder: string, name: string): Promise<Runtime> {
     name,
     role: 'any',
     log: { error () {}, warn () {}, info () {}, debug () {} },
-    status: async () => ({ url: '', version: '1', since, digest: await shop.supervisor.digest(), clickhouse: '', pipelines: [], failing: [] }),
+    status: async () => ({ url: '', version: '1', since, digest: await shop.supervisor.digest(), clickhouse: '', database: '', pipelines: [], failing: [] }),
     execute: command => execute(shop.supervisor, command)
   })
   fleet.open()
