@@ -22,6 +22,8 @@ export interface Moved {
   /** ms since 1970. */
   readonly time: number
   readonly broker: string
+  /** Of the names there. */
+  readonly prefix: string
   /** Without user and password; null: the tables are where they were. */
   readonly clickhouse: string | null
   readonly lake: string | null
@@ -61,6 +63,9 @@ export function checkMoved ({ dataFolder, kafka, clickhouse }: Pick<PlatformConf
   const back = `To go back to what was here on ${new Date(moved.time).toISOString()}, without the rows that came since, remove ${movedFile(dataFolder)}.`
   if (kafka === undefined) {
     throw new PlatformError('CONFIG_INVALID', `The topics of this data folder were moved to ${moved.broker}`, { where: dataFolder, remedy: `To go on there, set TWOLANE_BROKER=${moved.broker}. ${back}` })
+  }
+  if (kafka.prefix !== moved.prefix) {
+    throw new PlatformError('CONFIG_INVALID', `The topics of this data folder were moved to names that begin with ${JSON.stringify(moved.prefix)}, and kafka_prefix is ${JSON.stringify(kafka.prefix)}`, { where: dataFolder, remedy: `Set TWOLANE_KAFKA_PREFIX=${moved.prefix}. ${back}` })
   }
   if (clickhouse === 'embedded' && moved.clickhouse !== null) {
     throw new PlatformError('CONFIG_INVALID', `The tables of this data folder were moved to ${moved.clickhouse}`, { where: dataFolder, remedy: `To go on there, set TWOLANE_CLICKHOUSE to its address, with user and password. ${back}` })

@@ -123,7 +123,7 @@ async function moveAll (move: Move): Promise<Verified[]> {
     for (const topic of topics) verified.push(...await moveTopic(topic, { importer, id: moving.id, configured: move.configured, progress: move.progress }))
     if (target !== undefined) verified.push(...await moveTables(move, target, moving))
     if (move.lake !== undefined) verified.push(...await moveLakes(move, move.lake))
-    await finish(dataFolder, { time: Date.now(), broker: move.broker, clickhouse: target?.address ?? move.moved?.clickhouse ?? null, lake: move.lake?.address ?? move.moved?.lake ?? null })
+    await finish(dataFolder, { time: Date.now(), broker: move.broker, prefix: kafka.prefix, clickhouse: target?.address ?? move.moved?.clickhouse ?? null, lake: move.lake?.address ?? move.moved?.lake ?? null })
     return verified
   } finally {
     await target?.close()
