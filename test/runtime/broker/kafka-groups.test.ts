@@ -45,7 +45,7 @@ await t.test('partitions are shared evenly, stay where they are, and are never g
 await t.test('groups on Apache Kafka', { skip: noOwnKafka() }, async t => {
   const kafka = await startKafka({ folder: t.testdir(), own: true })
   const brokers = kafka.brokers.split(',')
-  t.teardown(() => kafka.stop())
+  t.teardown(() => kafka.kill())
   const open = (t: Test, sessionTimeoutMs = 10_000): Broker => {
     const broker = openKafka({ ...kafkaDefaults, brokers, sessionTimeoutMs })
     t.teardown(() => broker.close())

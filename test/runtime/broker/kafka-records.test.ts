@@ -23,10 +23,8 @@ await t.test('records on Apache Kafka', { skip }, async t => {
   const other = client.producer()
   const admin = client.admin()
   await Promise.all([other.connect(), admin.connect()])
-  t.teardown(async () => {
-    await Promise.all([other.disconnect(), admin.disconnect()])
-    await kafka.stop()
-  })
+  t.teardown(() => kafka.kill())
+  t.teardown(() => Promise.all([other.disconnect(), admin.disconnect()]))
 
   const open = (t: Test, more: Partial<KafkaConfig> = {}): Broker => {
     const broker = openKafka({ ...kafkaDefaults, brokers, ...more })

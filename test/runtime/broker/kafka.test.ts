@@ -8,6 +8,6 @@ const skip = noKafka()
 
 await t.test('the broker on Apache Kafka conforms', { skip }, async t => {
   const kafka = await startKafka({ folder: t.testdir() })
-  t.teardown(() => kafka.stop())
+  t.teardown(() => kafka.kill())
   await conformBroker(t, { place: () => ({ open: () => openKafka({ ...kafkaDefaults, brokers: kafka.brokers.split(',') }) }) })
 })
