@@ -27,7 +27,7 @@ function start (t: Test, project: Project, env: Record<string, string> = {}): Ru
   })
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => { printed += String(chunk) })
-  const code = once(child, 'exit').then(([code]) => code as number | null)
+  const code = once(child, 'close').then(([code]) => code as number | null)
   t.teardown(() => { if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL') })
   return {
     child,

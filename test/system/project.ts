@@ -67,7 +67,7 @@ export async function startPlatform (project: Project, env: Readonly<Record<stri
   }
   child.stdout.on('data', read)
   child.stderr.on('data', read)
-  child.once('exit', code => reject(new Error(`The platform ended with code ${code}: ${printed}`)))
+  child.once('close', code => reject(new Error(`The platform ended with code ${code}: ${printed}`)))
   const timer = setTimeout(() => reject(new Error(`The platform did not start: ${printed}`)), START_MS_MAX)
   const url = await up.finally(() => clearTimeout(timer))
 
