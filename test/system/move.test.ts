@@ -100,7 +100,8 @@ await t.test('an installation moves', { skip: noKafka() }, async t => {
     t.notMatch(lines.join('\n'), new URL(server.url).password)
     t.equal(await main(args, terminal), 0, 'a second time there is nothing to do')
     await t.rejects(startPlatform(project), /moved to kafka:.*set TWOLANE_BROKER.*moved\.json/s, 'the embedded broker does not start on it any more')
-    t.throws(() => checkMoved({ dataFolder: project.data, kafka: { ...kafkaDefaults, brokers: [] }, clickhouse: 'embedded' }), /tables of this data folder were moved/)
+    t.throws(() => checkMoved({ dataFolder: project.data, kafka: { ...kafkaDefaults, brokers: [], prefix: 'loaded.' }, clickhouse: 'embedded' }), /tables of this data folder were moved/)
+    t.throws(() => checkMoved({ dataFolder: project.data, kafka: { ...kafkaDefaults, brokers: [] }, clickhouse: 'embedded' }), /moved to names that begin with "loaded\."/)
 
     const before = await stored(target, 'trades')
     const late = await stored(target, 'late')
