@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface BackoffLimits {
@@ -33,6 +34,11 @@ export class Backoff {
     const ms = Math.min(maxMs, firstMs * 2 ** Math.min(this.#attempt++, 30))
     return Math.round(ms * (1 - this.#random() / 2))
   }
+}
+
+/** Resolves at the signal. */
+export async function aborted (signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }
 
 /** Resolves after `ms` or at the signal, whichever is first. */

@@ -46,7 +46,7 @@ export interface RuntimeStatus {
   readonly clickhouse: string
   /** Which database of that name it is, so that two servers are told apart; empty: not known. */
   readonly database: string
-  /** ms since 1970. */
+  /** When it started, ms since 1970. */
   readonly since: number
   readonly pipelines: readonly MeasuredStatus[]
   /** Parts of it that are not healthy. */
@@ -81,7 +81,7 @@ export interface FleetOptions {
   readonly role: 'any' | 'worker'
   readonly log: Logger
   /** How this runtime is now. */
-  status (): Promise<Omit<RuntimeStatus, 'runtime' | 'role' | 'control'>>
+  status (): Promise<Omit<RuntimeStatus, 'runtime' | 'role' | 'control' | 'since'>>
   /** Does what another one commands. */
   execute (command: Command): Promise<Json>
 }
@@ -111,13 +111,15 @@ export class Fleet {
   readonly #stop = new AbortController()
   readonly #heard = new Map<string, { readonly status: RuntimeStatus, readonly at: number }>()
   readonly #waiting = new Map<string, (answer: Answer) => void>()
-  /** Commands that were taken: one is read again when the broker is reached again. */
-  readonly #taken = new Set<string>()
+  readonly #since = Date.now()
+  /** Of the last row that was heard: it is read again when the broker is reached again. */
+  #heardTo = -1
   #lastControl: { readonly status: RuntimeStatus, readonly at: number } | undefined
   readonly #heardItself = Promise.withResolvers<void>()
-  /** The broker's clock, and this one's reading at that moment: the clocks of the machines do not matter. */
-  #clock = { broker: 0, own: 0 }
-  /** This machine's clock against the broker's, ms: the least that was seen between the two, since what is heard was said before. */
+  /**
+   * `performance.now()` against the broker's clock, ms: the least that was seen between the two, since what is heard was
+   * said before. So the clocks of the machines do not matter.
+   */
   #skew = Infinity
   #producer: Promise<Producer> | undefined
   #loops: Array<Promise<void>> = []
@@ -204,7 +206,7 @@ export class Fleet {
   /** So that nobody waits for it until it counts as silent. */
   async #leave (): Promise<void> {
     if (this.#producer === undefined || this.#trouble !== '') return
-    await this.#say({ kind: 'left', body: { runtime: this.#options.name, since: (await this.#own()).since } }).catch(() => {})
+    await this.#say({ kind: 'left', body: this.#life }).catch(() => {})
     await this.#producer?.then(producer => producer.close(), () => {})
   }
 
@@ -213,13 +215,17 @@ export class Fleet {
     for await (const batch of broker.follow(runtimesTopic, { rows: ROWS_BEFORE, signal: this.#stop.signal })) {
       this.#trouble = ''
       const { time } = batch.position
-      if (time >= this.#clock.broker) this.#clock = { broker: time, own: performance.now() }
-      this.#skew = Math.min(this.#skew, Date.now() - time)
-      for (const row of batch.rows()) await this.#hear(row as unknown as Said, time)
+      this.#skew = Math.min(this.#skew, performance.now() - time)
+      for (let i = 0; i < batch.length; i++) {
+        const offset = batch.offsetAt(i)
+        if (offset <= this.#heardTo) continue
+        this.#heardTo = offset
+        this.#hear(batch.row(i) as unknown as Said, time)
+      }
     }
   }
 
-  async #hear ({ kind, body }: Said, at: number): Promise<void> {
+  #hear ({ kind, body }: Said, at: number): void {
     if (kind === 'status') {
       this.#heard.set(body.runtime, { status: body, at })
       if (body.control && at >= (this.#lastControl?.at ?? 0)) this.#lastControl = { status: body, at }
@@ -230,17 +236,16 @@ export class Fleet {
       const { id, ...answer } = body
       this.#waiting.get(id)?.(answer)
     } else {
-      const { runtime, since } = await this.#own()
-      if (this.#taken.has(body.id) || !body.to.some(life => life.runtime === runtime && life.since === since)) return
+      const { runtime, since } = this.#life
+      if (!body.to.some(life => life.runtime === runtime && life.since === since)) return
       // After a pause of this process: whoever commanded has gone on without it.
-      if (Date.now() - this.#skew - at > COMMAND_MS_MAX) return
-      this.#taken.add(body.id)
+      if (this.#brokerNow() - at > COMMAND_MS_MAX) return
       void this.#obey(body.id, body)
     }
   }
 
   #brokerNow (): number {
-    return this.#clock.broker + performance.now() - this.#clock.own
+    return performance.now() - this.#skew
   }
 
   async #obey (id: string, command: Command): Promise<void> {
@@ -287,9 +292,13 @@ export class Fleet {
     }
   }
 
+  get #life (): Life {
+    return { runtime: this.#options.name, since: this.#since }
+  }
+
   async #own (): Promise<RuntimeStatus> {
-    const { name: runtime, role, status } = this.#options
-    return { runtime, role, control: this.#control, ...await status() }
+    const { role, status } = this.#options
+    return { ...this.#life, role, control: this.#control, ...await status() }
   }
 
   /** Until it is closed. */

@@ -15,7 +15,6 @@ type Alone = Omit<Platform, 'fleet' | 'peers'>
 
 export function fleetOf (platform: Alone): Fleet {
   const { config: { name, role, kafka }, broker, supervisor, log, version } = platform
-  const since = Date.now()
   const database = kafka === undefined ? '' : Promise.race([databaseOf(platform), setTimeout(DATABASE_MS_MAX, '', { ref: false })])
   return new Fleet({
     broker,
@@ -26,7 +25,6 @@ export function fleetOf (platform: Alone): Fleet {
     status: async () => ({
       url: platform.url,
       version,
-      since,
       digest: await supervisor.digest(),
       clickhouse: clickhouseOf(platform),
       database: await database,

@@ -37,7 +37,16 @@ interface Swap {
 }
 
 /** The same for processes that have the same files, whatever their environment sets. */
-export function digestOf ({ pipelines, schemas, problems }: Files): string {
+export function digestOf (files: Files): string {
+  let digest = digests.get(files)
+  if (digest === undefined) digests.set(files, digest = makeDigest(files))
+  return digest
+}
+
+/** Files do not change once they are read, and are asked about each second. */
+const digests = new WeakMap<Files, string>()
+
+function makeDigest ({ pipelines, schemas, problems }: Files): string {
   const texts = [...pipelines.values()].map(({ id, text }) => [id, text])
   const hashes = [...schemas.values()].map(topic => [topic.name, topic.hash])
   return hash([texts.sort(), hashes.sort(), problems.map(({ message }) => message).sort()])

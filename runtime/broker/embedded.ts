@@ -3,6 +3,7 @@
 
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { aborted } from '../backoff.ts'
 import { checkNames } from '../connector.ts'
 import { channel, EmbeddedAssignment, fenced, follow, tail } from './embedded-read.ts'
 import { FrameWriter } from './frame.ts'
@@ -90,7 +91,7 @@ const ownLease: Lease = {
   async * held (signal) {
     if (signal.aborted) return
     yield signal
-    if (!signal.aborted) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+    await aborted(signal)
   }
 }
 

@@ -22,14 +22,13 @@ function start (t: Test, folder: string, name: string, { execute, ...more }: Par
     name,
     role: 'any',
     log: quiet,
-    status: async () => ({ url: `http://${name}`, version: '1', since, digest: 'd', clickhouse: 'http://db', database: '', pipelines: [], failing: [] }),
+    status: async () => ({ url: `http://${name}`, version: '1', digest: 'd', clickhouse: 'http://db', database: '', pipelines: [], failing: [] }),
     execute: async command => {
       obeyed.push(command)
       return execute === undefined ? `${name} did` : execute(command)
     },
     ...more
   })
-  const since = Date.now()
   fleet.open()
   t.teardown(async () => {
     await fleet.close()

@@ -17,14 +17,13 @@ const files = { 'schemas/rows.yaml': schema, 'pipelines/rows.yaml': numbered('ro
 async function start (t: Test, folder: string, name: string): Promise<Runtime> {
   const shop = await openShop(t, files)
   const broker = openEmbedded({ folder })
-  const since = Date.now()
   const fleet = new Fleet({
     broker,
     shared: true,
     name,
     role: 'any',
     log: { error () {}, warn () {}, info () {}, debug () {} },
-    status: async () => ({ url: '', version: '1', since, digest: await shop.supervisor.digest(), clickhouse: '', database: '', pipelines: [], failing: [] }),
+    status: async () => ({ url: '', version: '1', digest: await shop.supervisor.digest(), clickhouse: '', database: '', pipelines: [], failing: [] }),
     execute: command => execute(shop.supervisor, command)
   })
   fleet.open()

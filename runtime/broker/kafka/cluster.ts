@@ -50,6 +50,21 @@ export class Cluster {
     return (versions?.[METADATA_API]?.maxVersion ?? 0) < IDS_VERSION ? undefined : peer.send(topicIdRequest(topic))
   }
 
+  /** Kafka's offset of the first record as old as `time` or younger; -2: of the oldest; -1: behind the newest. -1 where there is none. */
+  async offsetAt (topic: string, partition: number, { time, uncommitted }: { readonly time: number, readonly uncommitted: boolean }): Promise<number> {
+    return this.patiently(async () => {
+      const node = await (await this.leader(topic, partition)).node()
+      const { responses } = await node.listOffsets({ isolationLevel: uncommitted ? 0 : 1, topics: [{ topic, partitions: [{ partition, timestamp: time }] }] })
+      return Number(responses[0]?.partitions[0]?.offset ?? -1)
+    }, { topic })
+  }
+
+  /** Kafka's offsets behind the newest record of each partition, whatever becomes of it. */
+  async ends (topic: string): Promise<number[]> {
+    const count = await this.patiently(() => this.partitions(topic, true))
+    return Promise.all(Array.from({ length: count }, (_, partition) => this.offsetAt(topic, partition, { time: -1, uncommitted: true })))
+  }
+
   async topicNames (): Promise<string[]> {
     return (await this.#metadata(null)).topics.filter(({ internal }) => !internal).map(({ name }) => name)
   }

@@ -57,9 +57,7 @@ export class Importer {
   /** Whether the topic has ever had a row, and how far an import into it is. */
   async look (topic: string): Promise<{ readonly used: boolean, readonly progress: ImportProgress | undefined }> {
     return this.#asked(`Looking at the topic ${topic}`, async () => {
-      const name = topicName(this.#cluster.config, topic)
-      const count = await this.#cluster.patiently(() => this.#cluster.partitions(name, true))
-      const ends = await Promise.all(Array.from({ length: count }, (_, partition) => new PartitionReader(this.#cluster, { name: topic } as Topic, partition, 0).offsetAt(-1, true)))
+      const ends = await this.#cluster.ends(topicName(this.#cluster.config, topic))
       return { used: ends.some(end => end > 0), progress: await this.#store.read<ImportProgress>(topic, importKey(topic)) }
     })
   }

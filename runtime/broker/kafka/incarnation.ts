@@ -43,22 +43,8 @@ export async function incarnationOf (cluster: Cluster, store: StateStore, topic:
 async function stateOf (cluster: Cluster, store: StateStore, topic: string, before: TopicState): Promise<TopicState> {
   const isNew = before.id === undefined
   // Rows that are there before the platform is were named by Kafka alone.
-  if (isNew && (before.base > 0 || !await isEmpty(cluster, topic))) return before
+  if (isNew && (before.base > 0 || (await cluster.ends(topicName(cluster.config, topic))).some(end => end > 0))) return before
   const used = Math.max(before.base, ...(await store.groups(topic)).map(({ offset }) => offset))
   const base = Math.floor(Date.now() / 1000) * ROWS_A_SECOND
   return { base: base > used ? base : (Math.floor(used / ROWS_A_SECOND) + 1) * ROWS_A_SECOND, epoch: isNew ? Date.now() : before.epoch }
-}
-
-/** Whether it never had a record. */
-async function isEmpty (cluster: Cluster, topic: string): Promise<boolean> {
-  const name = topicName(cluster.config, topic)
-  const ends = await cluster.patiently(async () => {
-    const partitions = await cluster.partitions(name)
-    return Promise.all(Array.from({ length: partitions }, async (_, partition) => {
-      const node = await (await cluster.leader(name, partition)).node()
-      const { responses } = await node.listOffsets({ isolationLevel: 0, topics: [{ topic: name, partitions: [{ partition, timestamp: -1 }] }] })
-      return Number(responses[0]?.partitions[0]?.offset ?? 0)
-    }))
-  }, { topic: name })
-  return ends.every(end => end === 0)
 }

@@ -1,5 +1,6 @@
 // The broker on Apache Kafka. Every thread opens its own, and connects when something is asked of it.
 
+import { aborted } from '../../backoff.ts'
 import { Waker } from '../../waker.ts'
 import { Cluster } from './cluster.ts'
 import { openConsumer } from './consumer.ts'
@@ -89,10 +90,6 @@ function lease (cluster: Cluster, name: string): Lease {
       }
     }
   }
-}
-
-async function aborted (signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 interface Parts { readonly cluster: Cluster, readonly store: StateStore, readonly inspection: Inspection }

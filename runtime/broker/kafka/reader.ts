@@ -111,12 +111,8 @@ export class PartitionReader {
 
   /** Of the first record as old as `time` or younger; -2: of the oldest; -1: behind the newest. -1 where there is none. */
   async offsetAt (time: number, uncommitted = false): Promise<number> {
-    return this.#cluster.patiently(async () => {
-      const node = await (await this.#cluster.leader(this.#name, this.#partition)).node()
-      const { responses } = await node.listOffsets({ isolationLevel: uncommitted ? 0 : 1, topics: [{ topic: this.#name, partitions: [{ partition: this.#partition, timestamp: time }] }] })
-      const offset = Number(responses[0]?.partitions[0]?.offset ?? -1)
-      return offset < 0 ? -1 : offset + this.#base
-    }, { topic: this.#name })
+    const offset = await this.#cluster.offsetAt(this.#name, this.#partition, { time, uncommitted })
+    return offset < 0 ? -1 : offset + this.#base
   }
 
   /** What a writer was told is durable, readers see it from now on. */
