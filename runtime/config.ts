@@ -38,6 +38,10 @@ export interface PlatformConfig {
   readonly kafka: KafkaConfig | undefined
   /** `embedded`, or the address of ClickHouse with cluster and certificates in it (clickhouse/address.ts). */
   readonly clickhouse: string
+  /** The ClickHouse that has the warehouse, written likewise; undefined: the same one. */
+  readonly warehouse: string | undefined
+  /** Days before today that the streaming database keeps, where a schema does not say otherwise. */
+  readonly realtimeDays: number
   /** What the embedded engine may use. */
   readonly clickhouseMemoryGigabytes: number
   /** Undefined: one is made at the first start. Secret. */
@@ -78,6 +82,8 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   clickhouse_ca_file: { variable: 'TWOLANE_CLICKHOUSE_CA_FILE', schema: { type: 'string', default: '', description: 'Certificate of the authority that signed that of ClickHouse (PEM), where the system does not know it.' } },
   clickhouse_certificate_file: { variable: 'TWOLANE_CLICKHOUSE_CERTIFICATE_FILE', schema: { type: 'string', default: '', description: 'Certificate of this client (PEM), where ClickHouse wants one; without a password in the address it says who the user is.' } },
   clickhouse_key_file: { variable: 'TWOLANE_CLICKHOUSE_KEY_FILE', schema: { type: 'string', default: '', description: 'Its private key (PEM).' } },
+  warehouse: { variable: 'TWOLANE_WAREHOUSE', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'http(s)://user:password@host:8123 of the ClickHouse that has the warehouse; empty: the same one.', writeOnly: true } },
+  realtime_period: { variable: 'TWOLANE_REALTIME_PERIOD', schema: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', default: '7d', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. A schema can say otherwise for its topic.' } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
   admin_token: { variable: 'TWOLANE_ADMIN_TOKEN', schema: { type: 'string', default: '', description: 'Token of the first administrator, 16 characters or more; empty: one is made at the first start.', pattern: '^(?:.{16,})?$', writeOnly: true } },
   log_level: { variable: 'TWOLANE_LOG_LEVEL', schema: { type: 'string', enum: [...logLevels], default: 'warn', description: 'The least important level that the terminal shows; the topic _platform has everything from info on.' } }
@@ -120,10 +126,12 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     dataFolder,
     kafka: await kafkaOf(root, value),
     clickhouse: clickhouseOf(root, value),
+    warehouse: warehouseOf(value),
+    realtimeDays: Number.parseInt(value['realtime_period'] as string),
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
-    secrets: [...new Set([...yaml.secrets, ...secretsOf(token, value['clickhouse'] as string, value['kafka_password'] as string)])]
+    secrets: [...new Set([...yaml.secrets, ...secretsOf([value['clickhouse'] as string, value['warehouse'] as string], [token, value['kafka_password'] as string])])]
   }
 }
 
@@ -136,6 +144,13 @@ function clickhouseOf (root: string, value: Readonly<Record<string, Json>>): str
   })
   parseAddress(address)
   return address
+}
+
+function warehouseOf (value: Readonly<Record<string, Json>>): string | undefined {
+  const warehouse = value['warehouse'] as string
+  if (warehouse === '') return undefined
+  parseAddress(warehouse)
+  return warehouse
 }
 
 async function kafkaOf (root: string, value: Readonly<Record<string, Json>>): Promise<KafkaConfig | undefined> {
@@ -186,8 +201,8 @@ function environmentFile (variable: string): YamlFile {
   return { file: 'environment', value: {}, where: () => `environment ${variable}`, problem, plain: () => false, source: () => undefined, replaced: new Map() }
 }
 
-/** The password of ClickHouse as it is, and as it is written in the address. */
-function secretsOf (token: string, clickhouse: string, kafkaPassword: string): string[] {
-  const written = clickhouse === 'embedded' ? '' : /^https?:\/\/[^@/?#:]*:([^@/?#]*)@/.exec(clickhouse)?.[1] ?? ''
-  return [token, decoded(written), written, kafkaPassword].filter(text => text !== '')
+/** The passwords in the addresses, as they are and as they are written there, and the others. */
+function secretsOf (addresses: readonly string[], others: readonly string[]): string[] {
+  const written = addresses.map(address => /^https?:\/\/[^@/?#:]*:([^@/?#]*)@/.exec(address)?.[1] ?? '')
+  return [...others, ...written.flatMap(text => [decoded(text), text])].filter(text => text !== '')
 }

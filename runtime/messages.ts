@@ -3,7 +3,7 @@
 import type { MetricObject } from 'prom-client'
 import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { Limits } from './limits.ts'
-import type { Health } from './plugin.ts'
+import type { Health, Run } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Topic } from './schema.ts'
 import type { Watch } from './watched.ts'
@@ -18,6 +18,10 @@ export interface WorkerData {
   readonly schemas: ReadonlyMap<string, Topic>
   /** URL of ClickHouse with user and password; undefined: there is none. */
   readonly clickhouse: string | undefined
+  /** Likewise, of the one that has the warehouse. */
+  readonly warehouse: string | undefined
+  /** undefined: the pipeline is no job. */
+  readonly run?: Run | undefined
   /** Shared with the main thread: see `Pulse`. */
   readonly pulse: SharedArrayBuffer
   readonly logLevel: string

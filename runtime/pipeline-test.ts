@@ -106,7 +106,7 @@ async function flow (test: PipelineTest, pipeline: Pipeline, { root, schemas }: 
 const log: Logger = { error () {}, warn () {}, info () {}, debug () {} }
 const metrics: Metrics = { count () {}, gauge () {}, observe () {} }
 /** What a transform finds that is no part of a test. */
-const quiet = { log, metrics, services: {}, dataFolder: '', checkpoint: undefined, health () {} }
+const quiet = { log, metrics, services: {}, dataFolder: '', checkpoint: undefined, run: undefined, health () {} }
 
 function topicNamed (schemas: ReadonlyMap<string, Topic>): (name: string) => Topic {
   return name => {

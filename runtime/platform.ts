@@ -45,6 +45,8 @@ export interface Platform {
   url: string
   /** URL with user and password. */
   readonly clickhouse: string | undefined
+  /** Likewise, of the one that has the warehouse. */
+  readonly warehouse: string | undefined
   readonly log: Logger
   /** The admin token, at the first start only. */
   readonly newAdminToken: string | undefined
@@ -85,7 +87,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const clickhouse = await openClickHouse(config, log)
     closers.push(() => clickhouse.close())
 
-    const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
+    const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, warehouse: config.warehouse ?? clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
     const version = (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version
     const platform: Omit<Platform, 'fleet' | 'peers'> = {
       root,
@@ -96,6 +98,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
       supervisor,
       url: config.advertisedUrl,
       clickhouse: clickhouse.url,
+      warehouse: config.warehouse ?? clickhouse.url,
       log,
       newAdminToken,
       get rowsDropped () { return platformRows.dropped },

@@ -82,12 +82,25 @@ export interface Health {
   readonly reason?: string
 }
 
+/** One run of a job: what a pipeline with a `schedule` does each time. */
+export interface Run {
+  /** The same when the run is tried or resumed again. */
+  readonly id: string
+  /** The data interval that the run is for, [from, to), ms since 1970. */
+  readonly from: number
+  readonly to: number
+  /** `backfill`: the interval was asked for, whatever was read before; its checkpoint begins undefined. */
+  readonly kind: 'scheduled' | 'manual' | 'backfill'
+}
+
 /** Other parts of the platform that few plugins need. One that is missing is not running. */
 export interface Services {
   /** The one writer of that name on another topic of the broker; whoever asks closes it. */
   producer? (topic: Topic, name: string): Promise<Producer>
   /** Address of the platform's own ClickHouse, with user and password where it has them. */
   readonly clickhouse?: string
+  /** Address of the ClickHouse that has the warehouse; the platform's own one unless it is configured. */
+  readonly warehouse?: string
 }
 
 /** All a plugin gets from the runtime; there are no globals. */
@@ -100,8 +113,13 @@ export interface Context {
   readonly clock: Clock
   /** Aborted once, to stop: finish what is buffered, then return. Every wait takes it. */
   readonly signal: AbortSignal
-  /** What was last saved for this step; undefined on the first run. */
+  /**
+   * What was last saved for this step; undefined on the first run. An input that goes on where the last run ended keeps
+   * its place there; one whose place counts in one run only keeps the run's id beside it.
+   */
   readonly checkpoint: Json | undefined
+  /** The run of a job that the step works for: an input then ends once it has read what there is. undefined: the pipeline runs all the time. */
+  readonly run: Run | undefined
   /** The pipeline's topic. */
   readonly topic: Topic
   /** Another topic by name, for an input that fills several. Throws when there is no such schema. */
@@ -142,6 +160,8 @@ export interface InputPlugin<O extends Options = Options> {
   readonly shorthand?: keyof O & string
   /** Names of the source's fields and the names that topic schemas use for them; `rename:` in the YAML comes on top. */
   readonly names?: Readonly<Record<string, string>>
+  /** It can be the input of a job: with `context.run` it reads what there is, and returns. */
+  readonly bounded?: true
   read (config: Config<O>, context: Context): AsyncGenerator<Chunk, void, void>
   /** The connection test: resolves when the source can be reached with this configuration, throws a clear error otherwise. */
   probe? (config: Config<O>, context: Context): Promise<void>

@@ -31,6 +31,7 @@ interface TopicText {
   readonly event_time?: string
   readonly partitions?: number
   readonly retention?: { readonly days?: number, readonly gigabytes?: number, readonly beyond_outputs?: boolean }
+  readonly realtime_period?: string
   readonly fields: Readonly<Record<string, FieldText>>
 }
 
@@ -66,7 +67,8 @@ export function readTopic (file: string, text: string): Topic {
     key: topic.key ?? [],
     eventTime: topic.event_time ?? '',
     partitions: topic.partitions ?? 1,
-    retention: { ms: days * dayMs, bytes: gigabytes * 2 ** 30, beyondOutputs }
+    retention: { ms: days * dayMs, bytes: gigabytes * 2 ** 30, beyondOutputs },
+    ...(topic.realtime_period !== undefined && { realtimeDays: Number.parseInt(topic.realtime_period) })
   }
   return { ...unhashed, hash: createHash('sha256').update(JSON.stringify(unhashed)).digest('hex').slice(0, 16) }
 }

@@ -64,6 +64,8 @@ export interface Topic {
   readonly eventTime: string
   readonly partitions: number
   readonly retention: Retention
+  /** Days before today that the streaming database keeps; undefined: as many as `realtime_period` of the platform says. */
+  readonly realtimeDays?: number | undefined
   /** Changes whenever anything in the schema changes. */
   readonly hash: string
 }

@@ -12,7 +12,7 @@ import type { Link } from './chain.ts'
 import type { OpenChain } from './deliver.ts'
 import type { PipelineMetrics } from './metrics.ts'
 import type { Pipeline, Step } from './pipeline.ts'
-import type { Clock, Context, Health, InputPlugin, Json, Logger, OutputPlugin, Plugin, TransformPlugin } from './plugin.ts'
+import type { Clock, Context, Health, InputPlugin, Json, Logger, OutputPlugin, Plugin, Run, TransformPlugin } from './plugin.ts'
 import type { Limits } from './limits.ts'
 import type { Topic } from './schema.ts'
 import type { Watch } from './watched.ts'
@@ -24,6 +24,9 @@ export interface Surroundings {
   readonly pipeline: Pipeline
   readonly schemas: ReadonlyMap<string, Topic>
   readonly clickhouse: string | undefined
+  readonly warehouse: string | undefined
+  /** undefined: the pipeline is no job. */
+  readonly run?: Run | undefined
   readonly broker: Broker
   readonly clock: Clock
   readonly metrics: PipelineMetrics
@@ -67,7 +70,7 @@ interface ContextParts {
 }
 
 export function makeContext (around: Surroundings, { step, topic, signal, checkpoint, reject }: ContextParts): Context {
-  const { pipeline, schemas, clickhouse, broker, clock, metrics, dataFolder } = around
+  const { pipeline, schemas, clickhouse, warehouse, broker, clock, metrics, dataFolder } = around
   const mask = masker(pipeline.secrets)
   return {
     pipeline: pipeline.id,
@@ -77,10 +80,12 @@ export function makeContext (around: Surroundings, { step, topic, signal, checkp
     clock,
     signal,
     checkpoint,
+    run: around.run,
     topic,
     topicNamed: name => topicNamed(schemas, name),
     services: {
       ...(clickhouse !== undefined && { clickhouse }),
+      ...(warehouse !== undefined && { warehouse }),
       producer: (topic, name) => broker.producer(topic, name)
     },
     root: around.root,

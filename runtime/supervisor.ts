@@ -28,6 +28,7 @@ export interface SupervisorOptions {
   /** Undefined: the embedded broker. */
   readonly kafka?: KafkaConfig | undefined
   readonly clickhouse: string | undefined
+  readonly warehouse: string | undefined
   readonly logLevel: string
   readonly store: Store
   readonly log: Logger
@@ -277,9 +278,9 @@ export class Supervisor {
   }
 
   #manage (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ManagedPipeline {
-    const { root, dataFolder, kafka, clickhouse, logLevel, log, onLog } = this.#options
+    const { root, dataFolder, kafka, clickhouse, warehouse, logLevel, log, onLog } = this.#options
     const spawn = (): PipelineWorker => {
-      const worker = new PipelineWorker({ root, dataFolder, kafka, pipeline, schemas, clickhouse, logLevel, limits: this.#limits }, onLog)
+      const worker = new PipelineWorker({ root, dataFolder, kafka, pipeline, schemas, clickhouse, warehouse, logLevel, limits: this.#limits }, onLog)
       void worker.ended.then(() => {
         this.#totals.add(pipeline.id, worker.metrics)
         worker.metrics = []

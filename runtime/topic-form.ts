@@ -64,6 +64,7 @@ export const topicForm = {
         beyond_outputs: { type: 'boolean', description: 'Rows that an output has not taken yet may go, too; false: a stuck output keeps its rows.' }
       }
     },
+    realtime_period: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. As `realtime_period` of config/platform.yaml where it is left out.', examples: ['3d'] },
     fields: {
       type: 'object',
       description: 'The fields of a row, in the order of the destination table.',

@@ -77,6 +77,8 @@ const surroundings: Surroundings = {
   pipeline,
   schemas,
   clickhouse: data.clickhouse,
+  warehouse: data.warehouse,
+  run: data.run,
   broker,
   clock: { now: Date.now },
   metrics,

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { field } from '../../runtime/schema.ts'
-import type { Context, Health, Json, Row, Services, Topic } from '../../runtime/plugin.ts'
+import type { Context, Health, Json, Row, Services, Topic, Run } from '../../runtime/plugin.ts'
 import type { Field } from '../../runtime/schema.ts'
 
 export interface LogLine {
@@ -22,6 +22,7 @@ export interface FakeOptions {
   readonly root?: string
   readonly dataFolder?: string
   readonly services?: Services
+  readonly run?: Run
   /** What the clock says until `advance` is called. */
   readonly now?: number
 }
@@ -75,6 +76,7 @@ export function fakeContext (options: FakeOptions = {}): FakeContext {
     dataFolder: options.dataFolder ?? '',
     services: options.services ?? {},
     checkpoint: options.checkpoint,
+    run: options.run,
     topic,
     signal: controller.signal,
     clock: { now: () => time },

@@ -32,6 +32,8 @@ await t.test('without a file and without variables the defaults hold', async t =
     dataFolder: join(root, 'data'),
     kafka: undefined,
     clickhouse: 'embedded',
+    warehouse: undefined,
+    realtimeDays: 7,
     clickhouseMemoryGigabytes: 2,
     adminToken: undefined,
     logLevel: 'warn',

@@ -13,7 +13,7 @@ import type { ClickHouse } from '../../runtime/clickhouse/client.ts'
 import type { KafkaServer } from '../kafka/server.ts'
 import type { Project, RunningPlatform } from './project.ts'
 
-const ROWS = 100_000
+const ROWS = 60_000
 const schema = `
 key: [symbol]
 event_time: t
