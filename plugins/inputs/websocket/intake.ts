@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { gunzipSync } from 'node:zlib'
 import { parseJson } from '../../../runtime/json.ts'
-import { at, pointer } from './pointer.ts'
+import { at, pointer } from '../../../runtime/json-pointer.ts'
 import type { Collector, Context, Json } from '../../../runtime/plugin.ts'
 import type { WebSocketConfig } from './options.ts'
-import type { Pointer } from './pointer.ts'
+import type { Pointer } from '../../../runtime/json-pointer.ts'
 
 const received = 'received_time'
 // Of a message that is no JSON.
