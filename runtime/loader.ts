@@ -44,6 +44,8 @@ export interface ListedPlugin {
   readonly shorthand: string | undefined
   /** Of an output. */
   readonly guarantee: Guarantee | undefined
+  /** Whether it can be the input of a job. */
+  readonly bounded: boolean
   /** Why it cannot be loaded; the other fields are empty then. */
   readonly problem: string | undefined
 }
@@ -59,11 +61,11 @@ export async function listPlugins (root: string, used: readonly UsedPlugin[] = [
   for (const kind of pluginKinds) {
     const names = new Set([...await folderPlugins(root, kind), ...used.filter(plugin => plugin.kind === kind).map(({ name }) => name)])
     for (const name of [...names].sort()) {
-      const listed = { kind, name, description: '', options: {}, shorthand: undefined, guarantee: undefined, problem: undefined }
+      const listed = { kind, name, description: '', options: {}, shorthand: undefined, guarantee: undefined, bounded: false, problem: undefined }
       try {
         const { plugin } = await loadPlugin(root, kind, name)
         const { description, options, shorthand } = plugin
-        list.push({ ...listed, description, options, shorthand, guarantee: plugin.kind === 'output' ? plugin.guarantee : undefined })
+        list.push({ ...listed, description, options, shorthand, guarantee: plugin.kind === 'output' ? plugin.guarantee : undefined, bounded: plugin.kind === 'input' && plugin.bounded === true })
       } catch (error) {
         list.push({ ...listed, problem: describe(error) })
       }

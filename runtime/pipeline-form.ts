@@ -1,5 +1,7 @@
 // The form of pipelines/<id>.yaml, without the options of the plugins, as JSON Schema.
 
+import { scheduleForm } from './jobs/schedule-file.ts'
+
 const renameForm = {
   type: 'object',
   additionalProperties: { type: 'string' },
@@ -42,6 +44,7 @@ export const pipelineForm = {
     topic: { type: 'string', description: 'Where the rows are kept: the name of a file in schemas/.' },
     transforms: { type: 'array', items: stepForm, description: 'What is done to the rows between the topic and each output, in order.' },
     outputs: { type: 'array', items: stepForm, description: 'Where the rows go; each output reads the topic at its own pace.' },
+    schedule: scheduleForm,
     limits: {
       type: 'object',
       additionalProperties: false,

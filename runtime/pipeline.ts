@@ -8,10 +8,14 @@ import { readConfig } from './config.ts'
 import { PlatformError } from './errors.ts'
 import { interpolate, shown, suggestAt } from './interpolate.ts'
 import type { Environment, Interpolated } from './interpolate.ts'
+import { readSchedule } from './jobs/schedule-file.ts'
+import type { Schedule } from './jobs/schedule.ts'
+import { taskIds } from './jobs/task-ids.ts'
+import { listPlugins } from './loader.ts'
 import { heapMegabytesDefault, pipelineForm } from './pipeline-form.ts'
 import { configInvalid, quote } from './problems.ts'
 import type { Path, Problem } from './problems.ts'
-import type { FlushLimits, Json, OutputPlugin } from './plugin.ts'
+import type { FlushLimits, InputPlugin, Json, OutputPlugin } from './plugin.ts'
 import type { Topic } from './schema.ts'
 import { filesOf, readSchemaFolder } from './schema-file.ts'
 import { readSteps } from './step-file.ts'
@@ -42,6 +46,8 @@ export interface Pipeline {
   readonly topic: string
   readonly transforms: readonly Step[]
   readonly outputs: readonly OutputStep[]
+  /** A pipeline that has one is a job; undefined: it runs all the time. */
+  readonly schedule: Schedule | undefined
   readonly heapMegabytes: number
   /** Texts that logs and answers must not show. */
   readonly secrets: readonly string[]
@@ -64,6 +70,7 @@ interface PipelineText {
   readonly description?: string
   readonly enabled?: boolean
   readonly topic: string
+  readonly schedule?: string | object
   readonly limits?: { readonly heap_megabytes?: number }
 }
 
@@ -82,6 +89,7 @@ async function readParts ({ root, file, text, env, schemas }: PipelineSource): P
   const problems: Problem[] = []
   const id = basename(file, '.yaml')
   if (!idPattern.test(id)) problems.push(yaml.problem([], `a pipeline's id (the file's name) has small letters, digits, "_" and "-", 64 at most; not ${quote(id)}`))
+  if ((taskIds as readonly string[]).includes(id)) problems.push(yaml.problem([], `${quote(id)} is a job of the platform; give the file another name`))
   const topic = schemas.get(checked.topic)
   if (topic === undefined) problems.push(noSchema(yaml, ['topic'], checked.topic, schemas))
 
@@ -91,6 +99,8 @@ async function readParts ({ root, file, text, env, schemas }: PipelineSource): P
   checkShape(yaml, problems)
   checkRename(yaml, input, schemas, topic, problems)
   const mapped = checkMappings(yaml, transforms, schemas, problems)
+  const schedule = readSchedule(yaml, checked.schedule, problems)
+  if (schedule !== undefined) await checkBounded(root, yaml, input, problems)
   if (problems.length > 0) throw configInvalid(problems)
 
   const steps = [...input === undefined ? [] : [input], ...transforms, ...outputs]
@@ -103,6 +113,7 @@ async function readParts ({ root, file, text, env, schemas }: PipelineSource): P
     topic: checked.topic,
     transforms: transforms.map(({ step }) => step),
     outputs: outputs.map(output => ({ ...output.step, flush: flushLimits(output) })),
+    schedule,
     heapMegabytes: checked.limits?.heap_megabytes ?? heapMegabytesDefault
   }
   const hashes = [topic, ...mapped].map(schema => schema?.hash)
@@ -192,6 +203,13 @@ function checkRename (yaml: Interpolated, input: StepFile | undefined, schemas: 
     const path = ['input', 'rename', source]
     if (!known.has(field)) problems.push(yaml.problem(path, `the schema of ${topic.name} has no field ${shown(yaml, path, field)}${suggestAt(yaml, path, field, topic.fields.map(({ name }) => name))}`))
   }
+}
+
+/** A run of a job ends when its input has. */
+async function checkBounded (root: string, yaml: Interpolated, input: StepFile | undefined, problems: Problem[]): Promise<void> {
+  if (input === undefined || (input.plugin as InputPlugin).bounded === true) return
+  const bounded = (await listPlugins(root)).filter(({ kind, bounded }) => kind === 'input' && bounded).map(({ name }) => name)
+  problems.push(yaml.problem(input.place([]), `${quote(input.step.plugin)} never ends, so that no run of a job would; inputs that do: ${bounded.length === 0 ? 'there are none' : bounded.join(', ')}`))
 }
 
 /** The schemas that mappings name. */

@@ -27,6 +27,7 @@ export function checkShape (exported: unknown, kind: Plugin['kind'], where: stri
   if (typeof plugin['description'] !== 'string' || plugin['description'].trim() === '') faults.push('has no description')
   if (typeof plugin[call] !== 'function') faults.push(`has no function ${call}()`)
   faults.push(...optionalFunctions[kind].filter(name => !['undefined', 'function'].includes(typeof plugin[name])).map(name => `${name} is no function`))
+  if (kind === 'input' && ![undefined, true].includes(plugin['bounded'] as true | undefined)) faults.push('bounded must be true, or left out')
   if (kind === 'output' && !guarantees.includes(plugin['guarantee'] as string)) faults.push(`guarantee must be one of ${guarantees.map(quote).join(', ')}`)
   if (typeof plugin['options'] !== 'object' || plugin['options'] === null || Array.isArray(plugin['options'])) faults.push('has no options; write {} for none')
   else {

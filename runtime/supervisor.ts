@@ -28,7 +28,7 @@ export interface SupervisorOptions {
   /** Undefined: the embedded broker. */
   readonly kafka?: KafkaConfig | undefined
   readonly clickhouse: string | undefined
-  readonly warehouse: string | undefined
+  readonly warehouse?: string | undefined
   readonly logLevel: string
   readonly store: Store
   readonly log: Logger
