@@ -8,7 +8,7 @@
 // YAML names. The folder's name is the registration.
 
 import type { Batch, Row } from './batch.ts'
-import type { Producer } from './broker/broker.ts'
+import type { Producer, Reader } from './broker/broker.ts'
 import type { Topic } from './schema.ts'
 
 export type { Batch, Row } from './batch.ts'
@@ -97,6 +97,8 @@ export interface Run {
 export interface Services {
   /** The one writer of that name on another topic of the broker; whoever asks closes it. */
   producer? (topic: Topic, name: string): Promise<Producer>
+  /** What another topic of the broker holds; whoever asks closes it. */
+  reader? (topic: Topic): Promise<Reader>
   /** Address of the platform's own ClickHouse, with user and password where it has them. */
   readonly clickhouse?: string
   /** Address of the ClickHouse that has the warehouse; the platform's own one unless it is configured. */
@@ -215,6 +217,8 @@ export interface OutputPlugin<O extends Options = Options> {
   readonly guarantee: Guarantee
   /** The rows as the topic holds them, before the transforms. */
   readonly raw?: true
+  /** A second sink, of another step's name, may send rows of earlier offsets while this one is at work: rows that were refused can be delivered later. */
+  readonly late?: true
   /** What suits the destination where the pipeline's `flush:` says nothing. */
   readonly flush?: Partial<FlushLimits>
   /** What two outputs must not share, because rows would be doubled; undefined: anything goes. It is compared, never shown. */

@@ -86,7 +86,8 @@ export function makeContext (around: Surroundings, { step, topic, signal, checkp
     services: {
       ...(clickhouse !== undefined && { clickhouse }),
       ...(warehouse !== undefined && { warehouse }),
-      producer: (topic, name) => broker.producer(topic, name)
+      producer: (topic, name) => broker.producer(topic, name),
+      reader: topic => broker.reader(topic)
     },
     root: around.root,
     dataFolder,

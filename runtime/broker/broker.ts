@@ -15,6 +15,8 @@ export interface Broker {
   lease (name: string): Promise<Lease>
   /** Rows as they come, after the last `rows` there are, without a group. Ends with `signal`. */
   follow (topic: Topic, options: { readonly rows: number, readonly signal: AbortSignal }): AsyncGenerator<Batch, void, void>
+  /** What a topic holds, from any offset, without a group; nobody notices. Makes the topic where it does not exist yet. */
+  reader (topic: Topic): Promise<Reader>
   /** What a topic holds; undefined: it does not exist yet. */
   inspect (topic: string): Promise<TopicState | undefined>
   /** Names of the topics that exist. */
@@ -41,6 +43,16 @@ export interface Producer {
 export interface Consumer {
   /** Partitions as they come to this member. Each one is worked until its signal aborts. Ends with `signal`. */
   assignments (signal: AbortSignal): AsyncGenerator<Assignment, void, void>
+  close (): Promise<void>
+}
+
+/** Whoever opened it closes it. */
+export interface Reader {
+  readonly partitions: number
+  /** Offsets that a partition holds: [first, next). What a producer was told is durable before is below `next`. */
+  bounds (partition: number): Promise<{ readonly first: number, readonly next: number }>
+  /** As `read` of an assignment; throws BROKER_OFFSET_LOST below `first`. */
+  read (partition: number, offset: number, limits: { readonly rows: number, readonly bytes: number, readonly to?: number }): Promise<Found>
   close (): Promise<void>
 }
 

@@ -8,7 +8,7 @@ import { bounds } from './retention.ts'
 import type { Columns } from '../batch.ts'
 import type { Json } from '../plugin.ts'
 import type { Topic } from '../schema.ts'
-import type { Assignment, Committed, Found, Intent } from './broker.ts'
+import type { Assignment, Committed, Found, Intent, Reader } from './broker.ts'
 import type { TopicFile } from './topic-file.ts'
 
 const LONG_TEXT = 64
@@ -43,26 +43,8 @@ export class EmbeddedAssignment implements Assignment {
     seat.signal.addEventListener('abort', () => this.#news.close(), { once: true })
   }
 
-  async read (offset: number, { rows, bytes, to = Infinity }: { readonly rows: number, readonly bytes: number, readonly to?: number }): Promise<Found> {
-    const { first, next } = await this.bounds()
-    if (offset < first || offset > next) throw this.#gone(offset, first, next)
-    const batches: Batch[] = []
-    let rowsLeft = rows
-    let bytesLeft = bytes
-    this.#file.each<LogRow>(row => {
-      if (row.base >= to) return false
-      // Nothing begins at the offset: rows behind it are gone, and the next ones follow.
-      if (row.base + row.rows <= offset) return true
-      const batch = cut(decode(this.#topic, row, this.#file.file), offset, to)
-      if (batches.length > 0 && (batch.length > rowsLeft || batch.bytes > bytesLeft)) return false
-      batches.push(batch)
-      rowsLeft -= batch.length
-      bytesLeft -= batch.bytes
-      return rowsLeft > 0 && bytesLeft > 0
-    }, `select id, partition, base, rows, time, body from log where partition = ?1 and base >=
-          coalesce((select base from log where partition = ?1 and base <= ?2 order by base desc limit 1), ?2) order by base`, this.partition, offset)
-    const last = batches.at(-1)
-    return { batches, refused: [], next: last === undefined ? offset : last.offsetAt(last.length - 1) + 1 }
+  async read (offset: number, limits: ReadLimits): Promise<Found> {
+    return readAt(this.#file, this.#topic, { partition: this.partition, offset }, limits)
   }
 
   async wait (offset: number, ms: number, signal: AbortSignal): Promise<void> {
@@ -90,10 +72,43 @@ export class EmbeddedAssignment implements Assignment {
 
   /** There is nobody who waits for it. */
   release (): void {}
+}
 
-  #gone (offset: number, first: number, next: number): PlatformError {
+interface ReadLimits { readonly rows: number, readonly bytes: number, readonly to?: number }
+
+/** Whole batches from the offset on, as `Assignment.read` promises them. */
+function readAt (file: TopicFile, topic: Topic, { partition, offset }: { readonly partition: number, readonly offset: number }, { rows, bytes, to = Infinity }: ReadLimits): Found {
+  const { first, next } = bounds(file, partition)
+  if (offset < first || offset > next) {
     const why = offset < first ? 'retention has removed it' : 'the topic was restored from an older state or made anew'
-    return new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of ${this.#topic.name}/${this.partition} is not there: the topic holds ${first} to ${next}, so ${why}`, { where: this.#file.file })
+    throw new PlatformError('BROKER_OFFSET_LOST', `Offset ${offset} of ${topic.name}/${partition} is not there: the topic holds ${first} to ${next}, so ${why}`, { where: file.file })
+  }
+  const batches: Batch[] = []
+  let rowsLeft = rows
+  let bytesLeft = bytes
+  file.each<LogRow>(row => {
+    if (row.base >= to) return false
+    // Nothing begins at the offset: rows behind it are gone, and the next ones follow.
+    if (row.base + row.rows <= offset) return true
+    const batch = cut(decode(topic, row, file.file), offset, to)
+    if (batches.length > 0 && (batch.length > rowsLeft || batch.bytes > bytesLeft)) return false
+    batches.push(batch)
+    rowsLeft -= batch.length
+    bytesLeft -= batch.bytes
+    return rowsLeft > 0 && bytesLeft > 0
+  }, `select id, partition, base, rows, time, body from log where partition = ?1 and base >=
+        coalesce((select base from log where partition = ?1 and base <= ?2 order by base desc limit 1), ?2) order by base`, partition, offset)
+  const last = batches.at(-1)
+  return { batches, refused: [], next: last === undefined ? offset : last.offsetAt(last.length - 1) + 1 }
+}
+
+/** A topic without a group. The file belongs to the broker, which closes it. */
+export function readerOf (file: TopicFile, topic: Topic): Reader {
+  return {
+    partitions: file.get<{ n: number }>('select count(*) as n from partitions')?.n ?? 0,
+    bounds: async partition => bounds(file, partition),
+    read: async (partition, offset, limits) => readAt(file, topic, { partition, offset }, limits),
+    async close () {}
   }
 }
 

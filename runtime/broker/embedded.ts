@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { aborted } from '../backoff.ts'
 import { checkNames } from '../connector.ts'
-import { channel, EmbeddedAssignment, fenced, follow, tail } from './embedded-read.ts'
+import { channel, EmbeddedAssignment, fenced, follow, readerOf, tail } from './embedded-read.ts'
 import { FrameWriter } from './frame.ts'
 import { splitByKey } from './partition.ts'
 import { firstOffset } from './epoch.ts'
@@ -68,6 +68,9 @@ export function openEmbedded ({ folder, now = Date.now }: EmbeddedOptions): Brok
     },
     async * follow (topic, options) {
       yield * follow(create(topic), topic, options)
+    },
+    async reader (topic) {
+      return readerOf(create(topic), topic)
     },
     async inspect (topic) {
       return existsSync(pathOf(topic)) ? inspect(open(topic), topic, now()) : undefined

@@ -411,6 +411,30 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     t.strictSame(seen.sort((a, b) => a - b), range(6, 100))
   },
 
+  'a reader gets the rows from any offset on, and no group hears of it': async (t, { broker, again }) => {
+    const topic = makeTopic(2)
+    const other = await again()
+    const early = await other.reader(topic)
+    t.equal(early.partitions, 2, 'a topic that is not there yet is made')
+    const producer = await broker.producer(topic, 'writer')
+    for (let n = 0; n < 40; n += 10) await producer.append([rowsOf(topic, n, n + 10, 4)])
+    const seen: number[] = []
+    for (let partition = 0; partition < early.partitions; partition++) {
+      const { first, next } = await early.bounds(partition)
+      const numbers: number[] = []
+      for (let offset = first; offset < next;) {
+        const found = await early.read(partition, offset, { rows: 3, bytes: Infinity, to: next })
+        if (found.next === offset) break
+        offset = found.next
+        numbers.push(...numbersOf(found.batches))
+      }
+      t.strictSame(numbersOf((await early.read(partition, first, all)).batches), numbers, 'as often as it likes')
+      seen.push(...numbers)
+    }
+    t.strictSame(seen.sort((a, b) => a - b), range(0, 40))
+    t.strictSame((await broker.inspect(topic.name))?.groups, [])
+    await early.close()
+  },
   'a lease is held until its signal': async (t, { broker }) => {
     const lease = await broker.lease(`conform-${randomUUID().slice(0, 8)}`)
     const stop = new AbortController()

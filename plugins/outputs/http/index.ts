@@ -13,6 +13,7 @@ export default defineOutput({
   options,
   shorthand: 'url',
   guarantee: 'at least once',
+  late: true,
   flush: { rows: 10_000, ms: 1000 },
 
   async open (config, context) {

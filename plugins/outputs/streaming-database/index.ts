@@ -14,6 +14,7 @@ import { TableSink } from './sink.ts'
 export default defineOutput({
   description: 'Stores the typed rows of a topic in its ClickHouse table, each row exactly once, and keeps the models on top of it up to date',
   guarantee: 'exactly once',
+  late: true,
   options: {
     database: { type: 'string', description: 'Database of the table; made where it is missing.', default: 'streaming', pattern: '^[A-Za-z][A-Za-z0-9_]*$' },
     table: { type: 'string', description: 'Table of the rows, made where it is missing; the name of the schema where it is left out.', default: null },

@@ -17,6 +17,7 @@ export default defineOutput({
   options,
   shorthand: 'topic',
   guarantee: 'exactly once',
+  late: true,
 
   async open ({ topic: name }, context) {
     const target = context.topicNamed(name)

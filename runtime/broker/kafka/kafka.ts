@@ -13,7 +13,7 @@ import { StateStore } from './state.ts'
 import { ensureInternalTopics, ensureTopic, internalTopics } from './topics.ts'
 import type { Batch } from '../../batch.ts'
 import type { Topic } from '../../schema.ts'
-import type { Broker, Consumer, Lease } from '../broker.ts'
+import type { Broker, Consumer, Lease, Reader } from '../broker.ts'
 import type { KafkaConfig } from './options.ts'
 
 const FOLLOW_ROWS = 16_384
@@ -51,6 +51,7 @@ export function openKafka (config: KafkaConfig): Broker {
       return lease(cluster, name)
     },
     follow: (topic, options) => follow({ cluster, store, inspection }, topic, options),
+    reader: topic => asked(`Reading the topic ${topic.name}`, () => readerOf(cluster, store, topic)),
     inspect: topic => asked(`Looking at the topic ${topic}`, () => inspection.topic(topic, Date.now())),
     topics: () => asked('Listing the topics', async () => {
       const names = await cluster.patiently(() => cluster.topicNames())
@@ -63,6 +64,24 @@ export function openKafka (config: KafkaConfig): Broker {
       await Promise.all([...consumers].map(consumer => consumer.close()))
       await inspection.close()
       await cluster.close()
+    }
+  }
+}
+
+async function readerOf (cluster: Cluster, store: StateStore, topic: Topic): Promise<Reader> {
+  const partitions = await ensureTopic(cluster, topic)
+  const { base } = await store.topic(topic.name)
+  const readers = Array.from({ length: partitions }, (_, partition) => new PartitionReader(cluster, topic, partition, base))
+  const of = (partition: number): PartitionReader => readers[partition] as PartitionReader
+  return {
+    partitions,
+    async bounds (partition) {
+      await of(partition).settled()
+      return of(partition).bounds()
+    },
+    read: (partition, offset, limits) => of(partition).read(offset, limits),
+    async close () {
+      await Promise.all(readers.map(reader => reader.close()))
     }
   }
 }
