@@ -1,3 +1,5 @@
+import type { QualityRule } from './quality/rule.ts'
+
 /** What a connector writes into a required field that its source does not have; the mapping turns it into null. */
 export const NOT_PRESENT = 'not present in source system'
 
@@ -66,6 +68,8 @@ export interface Topic {
   readonly retention: Retention
   /** Days before today that the streaming database keeps; undefined: as many as `realtime_period` of the platform says. */
   readonly realtimeDays?: number | undefined
+  /** What must hold of the rows; undefined: nothing is checked. */
+  readonly quality?: readonly QualityRule[] | undefined
   /** Changes whenever anything in the schema changes. */
   readonly hash: string
 }
