@@ -1,4 +1,4 @@
-import { needsCare, parseJson } from '../../../runtime/json.ts'
+import { needsCare, parseJson } from '../json.ts'
 import { isTooLong } from './format.ts'
 import { Table } from './table.ts'
 import type { Format, Parsed } from './format.ts'

@@ -2,9 +2,9 @@
 // format sees text only.
 
 import { isAscii, isUtf8 } from 'node:buffer'
-import { PlatformError } from '../../../runtime/errors.ts'
-import type { Context } from '../../../runtime/plugin.ts'
-import type { Tail } from './tail.ts'
+import { PlatformError } from '../errors.ts'
+import type { Context } from '../plugin.ts'
+import type { Window } from './format.ts'
 
 /** Characters of a refused line that are kept. */
 const keptCharacters = 100_000
@@ -31,7 +31,7 @@ export interface LinesOptions {
 export class Lines {
   /** Number of the first line that was not taken yet, from 1. */
   line: number
-  readonly #tail: Tail
+  readonly #tail: Window
   readonly #path: string
   readonly #lineBytesMax: number
   readonly #context: Context
@@ -42,7 +42,7 @@ export class Lines {
   #suspectTo = 0
   #skipping: { bytes: number, readonly text: string } | undefined
 
-  constructor (tail: Tail, { path, lineBytesMax, line, skipLines }: LinesOptions, context: Context) {
+  constructor (tail: Window, { path, lineBytesMax, line, skipLines }: LinesOptions, context: Context) {
     this.#tail = tail
     this.#path = path
     this.#lineBytesMax = lineBytesMax

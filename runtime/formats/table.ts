@@ -1,8 +1,8 @@
-import { RowBatch } from '../../../runtime/plugin.ts'
-import { isTooWide } from '../../../runtime/batch.ts'
-import { checkJson } from '../../../runtime/json.ts'
-import type { Batch, Topic } from '../../../runtime/plugin.ts'
-import type { Column } from '../../../runtime/batch.ts'
+import { RowBatch } from '../plugin.ts'
+import { isTooWide } from '../batch.ts'
+import { checkJson } from '../json.ts'
+import type { Batch, Topic } from '../plugin.ts'
+import type { Column } from '../batch.ts'
 
 /**
  * Columns that grow by row objects. Rows of one shape, which is the rule, find their columns by position. A column ends

@@ -1,4 +1,4 @@
-import type { Batch, Json, Topic } from '../../../runtime/plugin.ts'
+import type { Batch, Json, Topic } from '../plugin.ts'
 import type { Region } from './lines.ts'
 
 export interface ParseOptions {
@@ -8,6 +8,18 @@ export interface ParseOptions {
   readonly lineBytesMax: number
   /** Rejects a text that begins `lines` lines into the region. */
   refuse (text: string, reason: string, lines: number): void
+}
+
+/** The bytes of one file in order, a part of them in memory. */
+export interface Window {
+  /** Bytes that were not taken yet. */
+  readonly window: Buffer
+  /** Of the first byte of the window in the file; where it is compressed, in what comes out. */
+  readonly offset: number
+  /** Nothing follows the window: its last line is complete even without a line end. */
+  readonly final: boolean
+  /** Takes bytes from the front of the window. */
+  take (bytes: number): void
 }
 
 /** What was taken from the front of a region. Zero characters: the first row is not complete yet. */
