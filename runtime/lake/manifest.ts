@@ -20,6 +20,13 @@ export interface LakeFile {
   readonly days: Readonly<Record<string, number>>
   /** `Topic.hash` that its columns were made by. */
   readonly schema: string
+  /** The rule that read the event times, as `ruleOf` gives it; under another one `event` and `days` say nothing. */
+  readonly rule?: string
+  /**
+   * Nobody has looked at its rows yet: it was there before the lake had a manifest. `event` and `days` say nothing, and
+   * `sha256` is empty. The compaction fills them in.
+   */
+  readonly unread?: true
 }
 
 /** The files of a topic at one moment. */

@@ -98,9 +98,9 @@ export class FolderObjects implements Objects {
         yield * this.#below(path, prefix)
         continue
       }
-      const bytes = await stat(join(this.address, path)).then(({ size }) => size, () => undefined)
+      const found = await stat(join(this.address, path)).catch(() => undefined)
       // Removed since the folder was read.
-      if (bytes !== undefined) yield { name: path, bytes }
+      if (found !== undefined) yield { name: path, bytes: found.size, modifiedAt: found.mtimeMs }
     }
   }
 

@@ -8,6 +8,8 @@
 export interface ObjectEntry {
   readonly name: string
   readonly bytes: number
+  /** When it was written, ms since 1970, by the clock of the store. */
+  readonly modifiedAt: number
 }
 
 /** Bytes [from, to) of an object. */

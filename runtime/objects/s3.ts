@@ -93,7 +93,10 @@ export class S3Objects implements Objects {
       const page: ListObjectsV2CommandOutput = await this.#attempt(prefix, () => this.#client.send(new ListObjectsV2Command({
         Bucket: this.#bucket, Prefix: this.#prefix + prefix, ContinuationToken
       })))
-      for (const { Key = '', Size = 0 } of page.Contents ?? []) yield { name: Key.slice(this.#prefix.length), bytes: Size }
+      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+        // A store that does not say counts as one that has just written it: what is young is left alone.
+        yield { name: Key.slice(this.#prefix.length), bytes: Size, modifiedAt: LastModified?.getTime() ?? Date.now() }
+      }
       ContinuationToken = page.NextContinuationToken
     } while (ContinuationToken !== undefined)
   }

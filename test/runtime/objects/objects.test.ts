@@ -155,9 +155,13 @@ async function opened (open: Open, owner?: string): Promise<Objects> {
   return objects
 }
 
-async function all (objects: Objects, prefix: string): Promise<ObjectEntry[]> {
-  const found: ObjectEntry[] = []
-  for await (const entry of objects.list(prefix)) found.push(entry)
+async function all (objects: Objects, prefix: string): Promise<Array<Omit<ObjectEntry, 'modifiedAt'>>> {
+  const found: Array<Omit<ObjectEntry, 'modifiedAt'>> = []
+  for await (const { name, bytes, modifiedAt } of objects.list(prefix)) {
+    // Within what two clocks may differ by.
+    if (Math.abs(modifiedAt - Date.now()) > 3_600_000) throw new Error(`${name} was written at ${modifiedAt}`)
+    found.push({ name, bytes })
+  }
   return found
 }
 
