@@ -6,6 +6,8 @@ import { basename, join } from 'node:path'
 import { PlatformError } from './errors.ts'
 import { collect, configInvalid, quote, suggest } from './problems.ts'
 import type { Problem } from './problems.ts'
+import { readRules } from './quality/rule-file.ts'
+import type { RuleText } from './quality/rule-entry.ts'
 import { EXTRA, isRejectedTopic, plainCast } from './schema.ts'
 import type { CastRule, Field, Topic, Type } from './schema.ts'
 import { topicForm } from './topic-form.ts'
@@ -32,6 +34,7 @@ interface TopicText {
   readonly partitions?: number
   readonly retention?: { readonly days?: number, readonly gigabytes?: number, readonly beyond_outputs?: boolean }
   readonly realtime_period?: string
+  readonly quality?: readonly RuleText[]
   readonly fields: Readonly<Record<string, FieldText>>
 }
 
@@ -56,6 +59,7 @@ export function readTopic (file: string, text: string): Topic {
   }
   checkNames(yaml, topic, problems)
   checkRoles(yaml, topic, fields, problems)
+  const quality = readRules(yaml, topic.quality ?? [], { fields, key: topic.key ?? [], eventTime: topic.event_time ?? '' }, problems)
   if (problems.length > 0) throw configInvalid(problems)
 
   const { days, gigabytes, beyond_outputs: beyondOutputs } = { ...defaultRetention, ...topic.retention }
@@ -68,7 +72,8 @@ export function readTopic (file: string, text: string): Topic {
     eventTime: topic.event_time ?? '',
     partitions: topic.partitions ?? 1,
     retention: { ms: days * dayMs, bytes: gigabytes * 2 ** 30, beyondOutputs },
-    ...(topic.realtime_period !== undefined && { realtimeDays: Number.parseInt(topic.realtime_period) })
+    ...(topic.realtime_period !== undefined && { realtimeDays: Number.parseInt(topic.realtime_period) }),
+    ...(quality.length > 0 && { quality })
   }
   return { ...unhashed, hash: createHash('sha256').update(JSON.stringify(unhashed)).digest('hex').slice(0, 16) }
 }

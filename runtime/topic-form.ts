@@ -1,5 +1,6 @@
 // The form of schemas/<topic>.yaml as JSON Schema: it checks the files and completes them in an editor.
 
+import { qualityForm } from './quality/rule-form.ts'
 import { timeUnits, typeForms } from './type-text.ts'
 
 const name = '^[a-z_][a-z0-9_]{0,63}$'
@@ -65,6 +66,7 @@ export const topicForm = {
       }
     },
     realtime_period: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. As `realtime_period` of config/platform.yaml where it is left out.', examples: ['3d'] },
+    quality: qualityForm,
     fields: {
       type: 'object',
       description: 'The fields of a row, in the order of the destination table.',
