@@ -1,5 +1,6 @@
 // JSON Schemas of the YAML files, for editors: completion, descriptions and errors while typing.
 
+import { calendarForm } from './calendar/calendar-form.ts'
 import { platformForm } from './config.ts'
 import type { JsonSchema } from './check.ts'
 import { listPlugins } from './loader.ts'
@@ -42,6 +43,11 @@ export function pipelineTestJsonSchema (): JsonSchema {
 /** config/platform.yaml */
 export function platformJsonSchema (): JsonSchema {
   return { $schema: draft, title: 'Platform configuration', ...withVariables(platformForm) }
+}
+
+/** config/calendars/<name>.yaml */
+export function calendarJsonSchema (): JsonSchema {
+  return { $schema: draft, title: 'Market calendar', ...calendarForm }
 }
 
 /** A step is a plugin's name, or its name with its options and the reserved keys beside it. */

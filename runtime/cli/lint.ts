@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { calendarNames, readCalendar } from '../calendar/calendar.ts'
 import { readConfig } from '../config.ts'
 import { PlatformError } from '../errors.ts'
 import { readPipelines } from '../pipeline.ts'
@@ -17,7 +18,7 @@ export async function run (args: readonly string[], { root, folder, env, print, 
   const wanted = positionals.map(file => inProject(root, folder, file))
   const checks = await checkAll(root, env)
   const missing = wanted.find(file => !checks.has(file))
-  if (missing !== undefined) throw new UsageError(`${missing} is no file of pipelines/, schemas/ or config/platform.yaml`)
+  if (missing !== undefined) throw new UsageError(`${missing} is no file of pipelines/, schemas/, config/calendars/ or config/platform.yaml`)
 
   const files = wanted.length > 0 ? wanted : [...checks.keys()]
   const lines = new Set(files.flatMap(file => checks.get(file)?.split('\n') ?? []))
@@ -37,6 +38,7 @@ async function checkAll (root: string, env: Terminal['env']): Promise<Map<string
     }))
   }
   if (existsSync(join(root, 'config/platform.yaml'))) await check('config/platform.yaml', () => readConfig({ root, env }))
+  for (const name of await calendarNames(root)) await check(`config/calendars/${name}.yaml`, () => readCalendar(root, name))
   for (const kind of ['schemas', 'pipelines']) for (const entry of await filesOf(join(root, kind))) checks.set(`${kind}/${entry}`, undefined)
   const { problems } = await readPipelines(root, env)
   for (const { file, error } of problems) checks.set(file, error.toString())

@@ -1,7 +1,7 @@
 // `twolane schema`: writes the JSON Schemas that editors use.
 
 import { parseArgs } from 'node:util'
-import { pipelineJsonSchema, pipelineTestJsonSchema, platformJsonSchema, topicJsonSchema } from '../editor-schema.ts'
+import { calendarJsonSchema, pipelineJsonSchema, pipelineTestJsonSchema, platformJsonSchema, topicJsonSchema } from '../editor-schema.ts'
 import { bringUpToDate } from './generated.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -12,7 +12,8 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     'config/pipeline.schema.json': await pipelineJsonSchema(terminal.root),
     'config/pipeline-test.schema.json': pipelineTestJsonSchema(),
     'config/topic.schema.json': topicJsonSchema(),
-    'config/platform.schema.json': platformJsonSchema()
+    'config/platform.schema.json': platformJsonSchema(),
+    'config/calendar.schema.json': calendarJsonSchema()
   }
   const files = new Map(Object.entries(schemas).map(([file, schema]) => [file, `${JSON.stringify(schema, null, 2)}\n`]))
   return bringUpToDate(files, { check: values.check, command: 'schema' }, terminal)
