@@ -34,6 +34,8 @@ export interface InsertColumn {
 export interface StatementOptions {
   readonly query_params?: Record<string, unknown>
   readonly settings?: ClickHouseSettings
+  /** Names the statement in system.processes, so that it can be waited for. */
+  readonly queryId?: string
   readonly signal?: AbortSignal
 }
 
@@ -51,10 +53,12 @@ export interface ClickHouse {
   rows<T> (sql: string, options?: StatementOptions): Promise<T[]>
   /** Rows as an Arrow IPC stream; columns go by name. Resolves when they are durable. */
   insertArrow (table: TableName, columns: readonly InsertColumn[], bytes: Uint8Array, options: InsertOptions): Promise<void>
+  /** Rows of a query into a table, block by block; resolves when they are durable. After a failure some of them may be there. */
+  insertSelect (table: TableName, columns: readonly string[], select: string, options?: StatementOptions): Promise<void>
   /** The rows of a query in the engine's own format, as they come; a stream that breaks off has an error. */
-  native (sql: string): Promise<Readable>
+  native (sql: string, options?: StatementOptions): Promise<Readable>
   /** Such rows as one insert; resolves when they are durable. */
-  insertNative (table: TableName, columns: readonly string[], rows: Readable): Promise<void>
+  insertNative (table: TableName, columns: readonly string[], rows: Readable, options?: StatementOptions): Promise<void>
   close (): Promise<void>
 }
 
@@ -78,8 +82,9 @@ export async function connectClickHouse (url: string, { statementSeconds = STATE
 }
 
 function connection (hosts: Hosts, { text: address, cluster }: Address): ClickHouse {
-  const common = ({ query_params: params, settings, signal }: StatementOptions) => ({
+  const common = ({ query_params: params, settings, queryId, signal }: StatementOptions) => ({
     ...(params !== undefined && { query_params: params }),
+    ...(queryId !== undefined && { query_id: queryId }),
     ...(settings !== undefined && { clickhouse_settings: settings }),
     ...(signal !== undefined && { abort_signal: signal })
   })
@@ -105,15 +110,20 @@ function connection (hosts: Hosts, { text: address, cluster }: Address): ClickHo
       // The answer counts once it is here as a whole: a cut one means that the outcome is not known.
       await text(stream)
     }, signal),
-    native: query => hosts.use(async ({ client }) => {
-      const { stream } = await client.exec({ query: `${query} FORMAT Native`, clickhouse_settings: { wait_end_of_query: 0 } })
-      return stream
-    }),
-    insertNative: (table, columns, values) => hosts.use(async ({ client, inserts }) => {
-      const query = `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')}) FORMAT Native`
-      const { stream } = await client.exec({ query, values, clickhouse_settings: { ...inserts, max_partitions_per_insert_block: '0' } })
+    insertSelect: (table, columns, select, options = {}) => hosts.use(async ({ client, inserts }) => {
+      const query = `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')}) ${select}`
+      const { stream } = await client.exec({ query, ...common({ ...options, settings: { ...inserts, max_partitions_per_insert_block: '0', ...options.settings } }) })
       await text(stream)
-    }),
+    }, options.signal),
+    native: (query, options = {}) => hosts.use(async ({ client }) => {
+      const { stream } = await client.exec({ query: `${query} FORMAT Native`, ...common({ ...options, settings: { ...options.settings, wait_end_of_query: 0 } }) })
+      return stream
+    }, options.signal),
+    insertNative: (table, columns, values, options = {}) => hosts.use(async ({ client, inserts }) => {
+      const query = `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')}) FORMAT Native`
+      const { stream } = await client.exec({ query, values, ...common({ ...options, settings: { ...inserts, max_partitions_per_insert_block: '0', ...options.settings } }) })
+      await text(stream)
+    }, options.signal),
     close: () => hosts.close()
   }
 }

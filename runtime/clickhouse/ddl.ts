@@ -1,8 +1,10 @@
 // A topic as a ClickHouse table: its columns, then the position of each row in the topic.
 //
-//   PARTITION BY the day of the event time, in UTC      what the handoff to the warehouse drops whole
+//   PARTITION BY the day of the event time, in UTC      what the handoff to the warehouse takes; the month in the warehouse
 //   ORDER BY     key…, event time, _partition, _offset  what readers filter by; the position makes the order total
 //   INDEX        (_partition, _offset) minmax           what the read-back after a crash filters by
+//
+// The table of the warehouse has one column more, `_version`, in the end: which version of its day a row belongs to.
 //
 // An enum is LowCardinality(String), not Enum8: it costs the same, the mapping has checked the values already, and one
 // more value in the schema is then no change of the table.
@@ -13,6 +15,9 @@ import { EXTRA, field } from '../schema.ts'
 import type { Field, Topic, Type } from '../schema.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
 import type { TableName } from './sql.ts'
+
+/** Which of the two databases a table is for. */
+export type Lane = 'streaming' | 'warehouse'
 
 export interface ColumnDefinition {
   readonly name: string
@@ -29,6 +34,9 @@ const positionColumns: readonly ColumnDefinition[] = [
   { name: '_offset', type: 'Int64', comment: 'Offset in the partition; with topic and partition it names the row', codec: 'DoubleDelta, ZSTD(1)' },
   { name: '_ingest_time', type: 'DateTime64(3, \'UTC\')', comment: 'When the row became durable in the topic', codec: 'DoubleDelta, ZSTD(1)' }
 ]
+
+/** 0: loaded directly, always visible; any other: of a handoff, visible while the boundary names it. */
+const versionColumn: ColumnDefinition = { name: '_version', type: 'UInt32', comment: 'Version of the day that the row belongs to; 0: loaded directly', codec: 'ZSTD(1)' }
 
 /**
  * Deduplication by token stays off: it is not safe against a crash, and the offsets in the rows do its work. An insert
@@ -86,13 +94,13 @@ export function fieldsOf (topic: Topic): readonly Field[] {
 }
 
 /** All columns of the topic's table, in order. */
-export function columnsOf (topic: Topic): ColumnDefinition[] {
+export function columnsOf (topic: Topic, lane: Lane = 'streaming'): ColumnDefinition[] {
   const own = fieldsOf(topic).map(field => ({ name: field.name, type: columnType(field), comment: commentOf(field), codec: '' }))
-  const taken = own.find(({ name }) => positionColumns.some(position => position.name === name))
+  const taken = own.find(({ name }) => name === versionColumn.name || positionColumns.some(position => position.name === name))
   if (taken !== undefined) {
     throw new PlatformError('CONFIG_INVALID', `field ${taken.name} has the name of a column that every table has`, { where: `schemas/${topic.name}.yaml`, remedy: 'Give the field another name.' })
   }
-  return [...own, ...positionColumns]
+  return [...own, ...positionColumns, ...lane === 'warehouse' ? [versionColumn] : []]
 }
 
 function commentOf ({ description, unit }: Field): string {
@@ -100,14 +108,22 @@ function commentOf ({ description, unit }: Field): string {
   return description === '' ? `in ${unit}` : `${description} (${unit})`
 }
 
-/** What the table is partitioned by: the day in UTC, because the columns are in UTC. `toDate` would turn over outside of 1970 to 2149. */
-export function partitionKey (topic: Topic): string {
-  return `toDate32(${quoteName(topic.eventTime === '' ? '_ingest_time' : topic.eventTime)})`
+/** The column that says when a row happened. */
+export function timeColumn (topic: Topic): string {
+  return topic.eventTime === '' ? '_ingest_time' : topic.eventTime
+}
+
+/**
+ * What the table is partitioned by, in UTC because the columns are: the day, or in the warehouse the month. `toDate` would
+ * turn over outside of 1970 to 2149.
+ */
+export function partitionKey (topic: Topic, lane: Lane = 'streaming'): string {
+  return `${lane === 'warehouse' ? 'toYYYYMM' : 'toDate32'}(${quoteName(timeColumn(topic))})`
 }
 
 /** What the table is sorted by. */
 export function sortingKey (topic: Topic): string[] {
-  const time = topic.eventTime === '' ? '_ingest_time' : topic.eventTime
+  const time = timeColumn(topic)
   return [...topic.key.filter(name => name !== time), time, '_partition', '_offset']
 }
 
@@ -116,9 +132,9 @@ export function columnDefinition ({ name, type, comment, codec }: ColumnDefiniti
 }
 
 /** The statement that makes the topic's table where there is none; on a cluster, the one of each node that holds the rows. */
-export function createTable (topic: Topic, table: TableName, cluster = ''): string {
+export function createTable (topic: Topic, table: TableName, cluster = '', lane: Lane = 'streaming'): string {
   const lines = [
-    ...columnsOf(topic).map(columnDefinition),
+    ...columnsOf(topic, lane).map(columnDefinition),
     'INDEX `_position` (_partition, _offset) TYPE minmax GRANULARITY 1'
   ]
   return [
@@ -127,7 +143,7 @@ export function createTable (topic: Topic, table: TableName, cluster = ''): stri
     lines.map(line => `    ${line}`).join(',\n'),
     ')',
     `ENGINE = ${cluster === '' ? 'MergeTree' : replicatedEngine}`,
-    `PARTITION BY ${partitionKey(topic)}`,
+    `PARTITION BY ${partitionKey(topic, lane)}`,
     `ORDER BY (${sortingKey(topic).map(quoteName).join(', ')})`,
     // On a cluster the inserts themselves say that nothing is deduplicated.
     `SETTINGS ${cluster === '' ? tableSettings : durable}`,

@@ -7,7 +7,7 @@ import type { Topic } from '../schema.ts'
 import type { ClickHouse } from './client.ts'
 import { createDistributed, localTable, onCluster } from './cluster.ts'
 import { columnDefinition, columnsOf, createTable, partitionKey, sortingKey } from './ddl.ts'
-import type { ColumnDefinition } from './ddl.ts'
+import type { ColumnDefinition, Lane } from './ddl.ts'
 import { quoteName, quoteTable, quoteText } from './sql.ts'
 import type { TableName } from './sql.ts'
 
@@ -25,7 +25,7 @@ export interface TableState {
  * statements that ran. Safe to run by several at a time: every statement is repeatable. A table that the platform has
  * not made is never changed: that throws DESTINATION_REFUSED.
  */
-export async function ensureTable (client: ClickHouse, topic: Topic, table: TableName): Promise<string[]> {
+export async function ensureTable (client: ClickHouse, topic: Topic, table: TableName, lane: Lane = 'streaming'): Promise<string[]> {
   const { cluster } = client
   await ensureDatabase(client, table.database)
   const local = localTable(table, cluster)
@@ -37,27 +37,27 @@ export async function ensureTable (client: ClickHouse, topic: Topic, table: Tabl
   const over = cluster === '' ? undefined : await describeTable(client, table)
   if (over !== undefined && over.engine !== 'Distributed') throw foreign(table, over.engine)
   const known = await describeTable(client, local)
-  if (known === undefined) await run(createTable(topic, table, cluster))
+  if (known === undefined) await run(createTable(topic, table, cluster, lane))
   // Another one may have made it from another schema just now.
   const state = known ?? await describeTable(client, local)
   if (state === undefined) throw new PlatformError('DESTINATION_REFUSED', `table ${local.database}.${local.table} was created and is not there`)
   if (!isOwn(state)) throw foreign(local, state.engine)
-  const changes = planMigration(topic, table, state, cluster)
+  const changes = planMigration(topic, table, state, cluster, lane)
   for (const statement of changes) await run(statement)
   // Also where a change of the one was not followed by that of the other.
-  const anew = changes.length > 0 || (over !== undefined && !holdsAll(over, topic))
+  const anew = changes.length > 0 || (over !== undefined && !holdsAll(over, topic, lane))
   if (cluster !== '' && (over === undefined || anew)) await run(createDistributed(table, cluster, { comment: topic.description, anew }))
   return statements
 }
 
-/** A user who may not make databases can use one that is there. */
-async function ensureDatabase (client: ClickHouse, database: string): Promise<void> {
+/** Makes a database; a user who may not can use one that is there. */
+export async function ensureDatabase (client: ClickHouse, database: string): Promise<void> {
   const found = await client.rows('SELECT 1 FROM system.databases WHERE name = {database:String}', { query_params: { database } })
   if (found.length === 0) await client.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}${onCluster(client.cluster)}`)
 }
 
-function holdsAll ({ columns }: TableState, topic: Topic): boolean {
-  return columnsOf(topic).every(wanted => columns.some(({ name, type }) => name === wanted.name && type === wanted.type))
+function holdsAll ({ columns }: TableState, topic: Topic, lane: Lane): boolean {
+  return columnsOf(topic, lane).every(wanted => columns.some(({ name, type }) => name === wanted.name && type === wanted.type))
 }
 
 /** Every table that the platform makes is sorted by the position in the topic in the end, and such a column cannot be taken away. */
@@ -82,15 +82,15 @@ export async function describeTable (client: ClickHouse, { database, table }: Ta
 }
 
 /** The statements that bring the table to the schema. Throws SCHEMA_BREAKING where that would change or lose what it holds. */
-export function planMigration (topic: Topic, table: TableName, state: TableState, cluster = ''): string[] {
+export function planMigration (topic: Topic, table: TableName, state: TableState, cluster = '', lane: Lane = 'streaming'): string[] {
   const breaks: string[] = []
   if (!state.engine.endsWith('MergeTree')) breaks.push(`it is a ${state.engine}, not a MergeTree table`)
   const [isPartition, isOrder] = [plain(state.partitionKey), plain(state.sortingKey)]
-  const [wantsPartition, wantsOrder] = [plain(partitionKey(topic)), plain(sortingKey(topic).join(','))]
+  const [wantsPartition, wantsOrder] = [plain(partitionKey(topic, lane)), plain(sortingKey(topic).join(','))]
   if (isPartition !== wantsPartition) breaks.push(`it is partitioned by ${isPartition || 'nothing'}, the schema says ${wantsPartition}`)
   if (isOrder !== wantsOrder) breaks.push(`it is sorted by ${isOrder || 'nothing'}, the schema says ${wantsOrder}`)
 
-  const changes = changesOf(topic, state, breaks)
+  const changes = changesOf(topic, state, breaks, lane)
   if (breaks.length > 0) {
     throw new PlatformError('SCHEMA_BREAKING', `table ${table.database}.${table.table} cannot follow the schema: ${breaks.join('; ')}`, {
       where: `schemas/${topic.name}.yaml`,
@@ -104,11 +104,11 @@ export function planMigration (topic: Topic, table: TableName, state: TableState
 }
 
 /** The parts of one ALTER TABLE: one statement, so that the table changes once. */
-function changesOf (topic: Topic, state: TableState, breaks: string[]): string[] {
+function changesOf (topic: Topic, state: TableState, breaks: string[], lane: Lane): string[] {
   const changes: string[] = []
   const fixed = new Set(sortingKey(topic))
   let last: ColumnDefinition | undefined
-  for (const column of columnsOf(topic)) {
+  for (const column of columnsOf(topic, lane)) {
     const is = state.columns.find(({ name }) => name === column.name)
     if (is === undefined) {
       // A sorted column cannot come later; the sorting key has said so already.

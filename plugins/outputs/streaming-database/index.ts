@@ -39,7 +39,7 @@ export default defineOutput({
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
       const views = await keepModels(client, resolve(context.root, models), { database, tables: { [schema.name]: target.table }, of: target.table }, context)
       context.log.debug({ database, views }, 'Models applied')
-      return new TableSink(client, { schema, table: target, seconds }, context)
+      return new TableSink(client, { schema, table: target, lane: 'streaming', seconds }, context)
     } catch (error) {
       await client.close()
       throw error

@@ -4,16 +4,17 @@ import { engineCode } from '../../../runtime/clickhouse/answers.ts'
 import type { ClickHouse, InsertColumn } from '../../../runtime/clickhouse/client.ts'
 import { localTable, onCluster } from '../../../runtime/clickhouse/cluster.ts'
 import { columnsOf, fieldsOf } from '../../../runtime/clickhouse/ddl.ts'
+import type { Lane } from '../../../runtime/clickhouse/ddl.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import { claim } from '../../../runtime/clickhouse/owners.ts'
 import type { Seat } from '../../../runtime/clickhouse/owners.ts'
+import { awaitQuiet } from '../../../runtime/clickhouse/quiet.ts'
 import { quoteTable } from '../../../runtime/clickhouse/sql.ts'
 import type { TableName } from '../../../runtime/clickhouse/sql.ts'
 import { PlatformError, describe } from '../../../runtime/errors.ts'
 import type { Batch, Context, Owner, Range, Sink, Topic } from '../../../runtime/plugin.ts'
 import type { Field } from '../../../runtime/schema.ts'
 import { insertAround } from './bisect.ts'
-import { awaitQuiet } from './quiet.ts'
 import { Rows } from './rows.ts'
 
 /** Each day of the event time is a part of the table, which the engine writes and syncs on its own. */
@@ -29,11 +30,21 @@ const rowCodes = new Set([6, 27, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349
 /** The table is not what it was at the start. */
 const staleCodes = new Set([8, 10, 16, 60, 81])
 
+/** Where the rows go. */
+export interface TableOptions {
+  readonly schema: Topic
+  readonly table: TableName
+  readonly lane: Lane
+  /** Time that one statement may take. */
+  readonly seconds: number
+}
+
 /** Rows of one topic on their way into its table. Exactly once: a flush is one insert, and `landed` reads back what an unclear one did. */
 export class TableSink implements Sink {
   readonly #client: ClickHouse
   readonly #schema: Topic
   readonly #table: TableName
+  readonly #lane: Lane
   readonly #seconds: number
   readonly #context: Context
   readonly #fields: readonly Field[]
@@ -41,13 +52,15 @@ export class TableSink implements Sink {
   #owner: Seat | undefined
   #batches: Batch[] = []
 
-  constructor (client: ClickHouse, { schema, table, seconds }: { readonly schema: Topic, readonly table: TableName, readonly seconds: number }, context: Context) {
+  constructor (client: ClickHouse, { schema, table, lane, seconds }: TableOptions, context: Context) {
     this.#client = client
     this.#schema = schema
     this.#table = table
+    this.#lane = lane
     this.#seconds = seconds
     this.#context = context
     this.#fields = fieldsOf(schema)
+    // Without the version of the warehouse: rows that are loaded directly have its default.
     this.#columns = columnsOf(schema)
   }
 
@@ -97,7 +110,7 @@ export class TableSink implements Sink {
     } catch (error) {
       const code = engineCode(error)
       if (code !== undefined && staleCodes.has(code)) {
-        await ensureTable(this.#client, this.#schema, this.#table)
+        await ensureTable(this.#client, this.#schema, this.#table, this.#lane)
         await this.#insert(rows, range.partition)
       } else if (isAboutRows(error)) {
         await this.#storeAround(rows, range, error)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClickHouse, StatementOptions } from '../../../runtime/clickhouse/client.ts'
-import { ofAllNodes, onCluster } from '../../../runtime/clickhouse/cluster.ts'
-import { PlatformError } from '../../../runtime/errors.ts'
+import type { ClickHouse, StatementOptions } from './client.ts'
+import { ofAllNodes, onCluster } from './cluster.ts'
+import { PlatformError } from '../errors.ts'
 
 const pollMs = 100
 /** A statement ends by itself after its time; this comes on top, for an engine that is busy. */
