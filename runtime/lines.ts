@@ -199,8 +199,8 @@ function dayText (day: number): string {
 const perSecond = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 } as const
 const digits = { s: 0, ms: 3, us: 6, ns: 9 } as const
 
-/** ISO 8601, UTC. The date and time of a second are made once; rows of a market crowd into few of them. */
-function timestampTexts (unit: TimeUnit): (units: number | bigint) => string {
+/** Units since 1970 as ISO 8601, UTC. The date and time of a second are made once; rows of a market crowd into few of them. */
+export function timestampTexts (unit: TimeUnit): (units: number | bigint) => string {
   const per = perSecond[unit]
   const perBig = BigInt(per)
   let lastSecond = NaN
