@@ -10,6 +10,7 @@ import { pipelineRoutes } from './pipelines.ts'
 import { pluginRoutes } from './plugins.ts'
 import { answerError, problemResponse, sendProblem } from './problem.ts'
 import { queryRoutes } from './query.ts'
+import { redeliverRoutes } from './redeliver.ts'
 import { reloadRoutes } from './reload.ts'
 import { RouteTable } from './route-table.ts'
 import { runtimeRoutes } from './runtimes.ts'
@@ -89,6 +90,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     reloadRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)
+    redeliverRoutes(routes, platform)
     runtimeRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
   })
