@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { PlatformError } from './errors.ts'
 import { collect, configInvalid, quote, suggest } from './problems.ts'
 import type { Problem } from './problems.ts'
-import { readRules } from './quality/rule-file.ts'
+import { checkCalendars, readRules } from './quality/rule-file.ts'
 import type { RuleText } from './quality/rule-entry.ts'
 import { EXTRA, isRejectedTopic, plainCast } from './schema.ts'
 import type { CastRule, Field, Topic, Type } from './schema.ts'
@@ -91,7 +91,9 @@ export async function readSchemaFolder (folder: string): Promise<Schemas> {
     const file = `${basename(folder)}/${entry}`
     try {
       if (entry.endsWith('.yml')) throw new PlatformError('CONFIG_INVALID', `${file}: name it ${entry.slice(0, -4)}.yaml`)
-      const topic = readTopic(file, await readFile(join(folder, entry), 'utf8'))
+      const text = await readFile(join(folder, entry), 'utf8')
+      const topic = readTopic(file, text)
+      await checkCalendars(join(folder, '..'), topic, () => readYaml(file, text))
       schemas.set(topic.name, topic)
     } catch (error) {
       problems.push({ file, error: error instanceof PlatformError ? error : new PlatformError('CONFIG_INVALID', `${file}: cannot be read`, { cause: error }) })

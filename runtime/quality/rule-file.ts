@@ -1,9 +1,12 @@
 // `quality:` of a schema file: from the text to rules, or all that is wrong with them, with line and column.
 
 import { parseDuration } from '../duration.ts'
-import { quote } from '../problems.ts'
+import { describe } from '../errors.ts'
+import { configInvalid, quote } from '../problems.ts'
 import type { Problem } from '../problems.ts'
+import type { Topic } from '../schema.ts'
 import type { YamlFile } from '../yaml.ts'
+import { calendarsOf } from './calendars.ts'
 import { checkArguments } from './rule-arguments.ts'
 import { isNumeric, isScalar, isWhole, named } from './rule-entry.ts'
 import type { Entry, Fits, Ground, RuleText } from './rule-entry.ts'
@@ -29,6 +32,17 @@ export function readRules (yaml: YamlFile, texts: readonly RuleText[], ground: G
     if (rule !== undefined && problems.length === before) rules.push(rule)
   }
   return rules
+}
+
+/** Whether there are the market calendars that the rules name. Throws one CONFIG_INVALID with the places. */
+export async function checkCalendars (root: string, { quality = [] }: Pick<Topic, 'quality'>, yaml: () => YamlFile): Promise<void> {
+  const calendars = calendarsOf(root)
+  const problems: Problem[] = []
+  for (const [i, { during }] of quality.entries()) {
+    if (during === '') continue
+    await calendars(during).catch((error: unknown) => { problems.push(yaml().problem(['quality', i, 'during'], describe(error))) })
+  }
+  if (problems.length > 0) throw configInvalid(problems)
 }
 
 function readRule (entry: Entry, name: string): QualityRule | undefined {

@@ -8,7 +8,13 @@ export interface Window {
 
 /** What is needed of a market calendar. */
 export interface Sessions {
-  sessions (fromDay: string, toDay: string): ReadonlyArray<{ readonly openMs: number, readonly closeMs: number }>
+  sessions (fromDay: string, toDay: string): readonly Session[]
+  /** The one that is held at that moment; undefined: none is. */
+  sessionAt (ms: number): Session | undefined
+}
+interface Session {
+  readonly openMs: number
+  readonly closeMs: number
 }
 
 const dayMs = 86_400_000
@@ -22,12 +28,6 @@ export function windowsOf (calendar: Sessions | undefined, span: Window): Window
     .map(({ openMs, closeMs }) => ({ from: Math.max(openMs, span.from), to: Math.min(closeMs, span.to) }))
     .filter(({ from, to }) => from < to)
     .sort((a, b) => a.from - b.from)
-}
-
-/** The session that is open at a moment; undefined: there is none. */
-export function sessionAt (calendar: Sessions, ms: number): Window | undefined {
-  const found = calendar.sessions(dayOf(ms - daysAround * dayMs), dayOf(ms + daysAround * dayMs)).find(({ openMs, closeMs }) => openMs <= ms && ms < closeMs)
-  return found === undefined ? undefined : { from: found.openMs, to: found.closeMs }
 }
 
 /** The UTC day of a moment, such as `2024-01-02`. */

@@ -2,11 +2,13 @@ import { EXTRA, field } from '../../../runtime/schema.ts'
 import { RowBatch, defineTransform } from '../../../runtime/plugin.ts'
 import { Caster } from '../../../runtime/cast/cast.ts'
 import { Refusals } from '../../../runtime/cast/refusals.ts'
+import { calendarsOf } from '../../../runtime/quality/calendars.ts'
+import { RowRules } from '../../../runtime/quality/row-rules.ts'
 import type { Batch, Mapping, Topic } from '../../../runtime/plugin.ts'
 import type { Column } from '../../../runtime/batch.ts'
 
 export default defineTransform({
-  description: 'The topic mapping: casts every field to the type that the topic schema gives it, and takes out rows that do not fit, with the reason',
+  description: 'The topic mapping: casts every field to the type that the topic schema gives it, and takes out rows that do not fit or break a rule of the schema, with the reason',
   shorthand: 'schema',
   options: {
     schema: {
@@ -15,22 +17,25 @@ export default defineTransform({
       default: null
     }
   },
-  open ({ schema }, context) {
+  async open ({ schema }, context) {
     const topic = schema === null || schema === context.topic.name ? context.topic : context.topicNamed(schema)
-    return new TopicMapping(topic, (row, reason) => context.reject(row, reason))
+    const rules = await RowRules.open(topic, calendarsOf(context.root), context.metrics)
+    return new TopicMapping(topic, rules, (row, reason) => context.reject(row, reason))
   }
 })
 
 /** All data of a topic is cast the same way, whatever source it came from. Holds nothing of a batch. */
 class TopicMapping implements Mapping {
   readonly #topic: Topic
+  readonly #rules: RowRules | undefined
   readonly #reject: (row: number, reason: string) => void
   readonly #casts: ReadonlyArray<{ readonly name: string, readonly caster: Caster }>
   /** For what the schema does not know; undefined: the schema has a field of that name. */
   readonly #extra: Caster | undefined
 
-  constructor (topic: Topic, reject: (row: number, reason: string) => void) {
+  constructor (topic: Topic, rules: RowRules | undefined, reject: (row: number, reason: string) => void) {
     this.#topic = topic
+    this.#rules = rules
     this.#reject = reject
     this.#casts = topic.fields.map(field => ({ name: field.name, caster: new Caster(field) }))
     this.#extra = topic.fields.some(({ name }) => name === EXTRA) ? undefined : new Caster(field(EXTRA, { kind: 'json' }))
@@ -44,6 +49,7 @@ class TopicMapping implements Mapping {
     }
     const extra = columnOf(batch, EXTRA)
     if (extra !== undefined && this.#extra !== undefined) columns[EXTRA] = this.#extra.cast(extra, batch.length, refusals.of(EXTRA))
+    this.#rules?.check(batch, columns, refusals)
     const { position, offsets, bytes, length } = batch
     const mapped = new RowBatch(this.#topic, length, columns, { position, offsets, bytes })
     if (refusals.size === 0) return mapped
