@@ -4,11 +4,13 @@
 import { resolve } from 'node:path'
 import { STATEMENT_SECONDS, connectClickHouse } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { keepModels } from '../../../runtime/clickhouse/kept-models.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
+import type { TableName } from '../../../runtime/clickhouse/sql.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { defineOutput } from '../../../runtime/plugin.ts'
-import type { Context } from '../../../runtime/plugin.ts'
-import { keepModels } from './models.ts'
+import type { Context, Topic } from '../../../runtime/plugin.ts'
+import { datasetName, keepViews } from '../../../runtime/warehouse/views.ts'
 import { TableSink } from './sink.ts'
 
 export default defineOutput({
@@ -39,6 +41,8 @@ export default defineOutput({
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
       const views = await keepModels(client, resolve(context.root, models), { database, tables: { [schema.name]: target.table }, of: target.table }, context)
       context.log.debug({ database, views }, 'Models applied')
+      // Another address has no part in the boundary: its rows stay where they are.
+      if (url === null) await keepBoundary(client, { schema, target, models: resolve(context.root, models, 'warehouse') }, context)
       return new TableSink(client, { schema, table: target, lane: 'streaming', seconds }, context)
     } catch (error) {
       await client.close()
@@ -50,6 +54,13 @@ export default defineOutput({
     await client.close()
   }
 })
+
+/** The views over both databases, where the platform has a warehouse. */
+async function keepBoundary (client: ClickHouse, { schema, target, models }: { readonly schema: Topic, readonly target: TableName, readonly models: string }, context: Context): Promise<void> {
+  const { services: { clickhouse, warehouse } } = context
+  if (warehouse === undefined) return
+  await keepViews(client, { dataset: datasetName(target), schema, streaming: target, warehouse: warehouse === clickhouse, models }, context)
+}
 
 function connect (url: string | null, statementSeconds: number, { services, signal }: Context): Promise<ClickHouse> {
   const address = url ?? services.clickhouse

@@ -2,14 +2,20 @@
 
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
-import { applyModels, parseModel } from '../../../runtime/clickhouse/models.ts'
-import type { Model, ModelTarget } from '../../../runtime/clickhouse/models.ts'
-import { PlatformError, describe } from '../../../runtime/errors.ts'
-import type { Context } from '../../../runtime/plugin.ts'
+import type { ClickHouse } from './client.ts'
+import { applyModels, parseModel } from './models.ts'
+import type { Model, ModelTarget } from './models.ts'
+import { PlatformError, describe } from '../errors.ts'
+import type { Context } from '../plugin.ts'
+
+/** What the models of a folder are about. */
+export interface KeptModels extends ModelTarget {
+  /** Only models that read this table. */
+  readonly of: string
+}
 
 /** Makes the views of the folder that read `target.of`; returns their names. Throws only where trying again can help. */
-export async function keepModels (client: ClickHouse, folder: string, target: ModelTarget & { readonly of: string }, { log, metrics }: Context): Promise<string[]> {
+export async function keepModels (client: ClickHouse, folder: string, target: KeptModels, { log, metrics }: Pick<Context, 'log' | 'metrics'>): Promise<string[]> {
   let failed = 0
   const fail = (file: string, error: unknown): void => {
     failed++
@@ -42,7 +48,7 @@ async function filesOf (folder: string, fail: Fail): Promise<string[]> {
   }
 }
 
-async function read (folder: string, file: string, { of, tables }: ModelTarget & { readonly of: string }, fail: Fail): Promise<Model | undefined> {
+async function read (folder: string, file: string, { of, tables }: KeptModels, fail: Fail): Promise<Model | undefined> {
   const path = join(folder, file)
   let sql = ''
   try {
