@@ -36,6 +36,16 @@ export interface Delivery {
   readonly revision: string
   readonly log: Logger
   readonly onSettle?: (event: Settlement) => void
+  /** Of a run that ends; undefined: the work goes on until the signal. */
+  readonly end?: End
+}
+
+/** Where the work on a partition ends: once the rows below the offset are settled. */
+export interface End {
+  /** Undefined: not known yet. */
+  offset (): number | undefined
+  /** Aborts when it is. */
+  readonly known: AbortSignal
 }
 
 export interface Settlement {
@@ -68,9 +78,9 @@ const REJECTS_MAX = 20_000
 /** How long a read waits for rows before it looks again. */
 const IDLE_MS = 1000
 
-/** Until the signal; what was gathered by then still settles. Throws when the output, the broker or a transform fails. */
+/** Until the signal or the end; what was gathered by then still settles. Throws when the output, the broker or a transform fails. */
 export async function deliver (delivery: Delivery, signal: AbortSignal): Promise<void> {
-  const { assignment, sink, revision } = delivery
+  const { assignment, sink, revision, end } = delivery
   // Before the read-back: what an earlier owner sends behind it would be doubled.
   await sink.own?.({ partition: assignment.partition, epoch: assignment.epoch })
   const { offset: first, state } = await start(delivery)
@@ -81,10 +91,11 @@ export async function deliver (delivery: Delivery, signal: AbortSignal): Promise
   let idle = true
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, assignment.signal, failed.signal])
+  const wake = end === undefined ? stop : AbortSignal.any([stop, end.known])
 
   try {
-    while (!stop.aborted) {
-      const portion = await gather(delivery, { ...open, from: offset, stop, idle: () => idle })
+    while (!stop.aborted && !isReached(end, offset)) {
+      const portion = await gather(delivery, { ...open, from: offset, stop, wake, idle: () => idle })
       await settling
       if (portion === undefined) continue
       offset = portion.range.to
@@ -174,21 +185,23 @@ async function map (assignment: Assignment, range: Range, chain: Chain, rejects:
 interface Gathering extends OpenChain {
   readonly from: number
   readonly stop: AbortSignal
+  /** Also when the end gets known. */
+  readonly wake: AbortSignal
   /** No portion is settling. A busy output gets larger portions instead of more of them. */
   readonly idle: () => boolean
 }
 
 /** The next rows, until there are enough or they are old enough; undefined when there were none until the stop. */
-async function gather ({ assignment, flush }: Delivery, { chain, rejects, from, stop, idle }: Gathering): Promise<Portion | undefined> {
+async function gather ({ assignment, flush, end }: Delivery, { chain, rejects, from, stop, wake, idle }: Gathering): Promise<Portion | undefined> {
   const batches: Batch[] = []
   let [to, rows, bytes, oldest, since] = [from, 0, 0, Infinity, 0]
 
   const due = (): boolean => to > from && idle() && performance.now() - since >= flush.ms
-  while (rows < flush.rows && bytes < flush.bytes && rejects.length < REJECTS_MAX && !due()) {
+  while (rows < flush.rows && bytes < flush.bytes && rejects.length < REJECTS_MAX && !due() && !isReached(end, to)) {
     const found = await assignment.read(to, { rows: Math.min(READ_ROWS, flush.rows - rows), bytes: flush.bytes - bytes })
     if (found.next === to) {
       if (stop.aborted) break
-      await assignment.wait(to, to === from ? IDLE_MS : Math.max(1, idle() ? since + flush.ms - performance.now() : flush.ms), stop)
+      await assignment.wait(to, to === from ? IDLE_MS : Math.max(1, idle() ? since + flush.ms - performance.now() : flush.ms), end?.known.aborted === true ? stop : wake)
       continue
     }
     if (to === from) since = performance.now()
@@ -206,6 +219,11 @@ async function gather ({ assignment, flush }: Delivery, { chain, rejects, from, 
   }
   if (to === from) return undefined
   return { range: { partition: assignment.partition, from, to }, batches, rows: count(batches), bytes, rejected: rejects.take(), state: chain.snapshot(), oldest }
+}
+
+function isReached (end: End | undefined, offset: number): boolean {
+  const at = end?.offset()
+  return at !== undefined && offset >= at
 }
 
 /** What another client of the broker has written and the topic cannot take: it goes where rows go that a transform refuses. */

@@ -7,7 +7,7 @@ import type { Pipeline } from './pipeline.ts'
 import type { Ending, PipelineWorker } from './pipeline-worker.ts'
 import type { Health } from './plugin.ts'
 
-export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused' | 'disabled' | 'broken'
+export type PipelineState = 'starting' | 'running' | 'backing_off' | 'stopping' | 'ended' | 'paused' | 'scheduled' | 'disabled' | 'broken'
 
 export interface PipelineStatus {
   readonly id: string

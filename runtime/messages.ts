@@ -42,8 +42,8 @@ export type FromWorker =
   | { readonly type: 'health', readonly step: string, readonly health: Health }
   | { readonly type: 'log', readonly line: string }
   | { readonly type: 'metrics', readonly metrics: readonly MetricObject[] }
-  /** The thread cannot go on. The step where it is known; else the stack may tell. */
-  | { readonly type: 'failed', readonly reason: string, readonly step: string | undefined, readonly stack: string | undefined }
+  /** The thread cannot go on. The step where it is known; else the stack may tell. `lasting`: trying again cannot help. */
+  | { readonly type: 'failed', readonly reason: string, readonly step: string | undefined, readonly stack: string | undefined, readonly lasting?: boolean }
   | { readonly type: 'stopped' }
 
 /** Names of a pipeline's steps, in the order in which `Pulse` numbers them. */

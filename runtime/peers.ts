@@ -11,7 +11,7 @@ import type { Platform } from './platform.ts'
 import type { RuntimeOutcome } from './receipt.ts'
 import type { Peers, Supervisor } from './supervisor.ts'
 
-type Alone = Omit<Platform, 'fleet' | 'peers'>
+type Alone = Omit<Platform, 'fleet' | 'peers' | 'jobs'>
 
 export function fleetOf (platform: Alone): Fleet {
   const { config: { name, role, kafka }, broker, supervisor, log, version } = platform

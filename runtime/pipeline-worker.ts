@@ -16,6 +16,8 @@ export interface Ending {
   readonly how: 'stopped' | 'failed' | 'stuck'
   readonly reason: string
   readonly plugin: string | undefined
+  /** Trying again cannot help. */
+  readonly lasting?: boolean
 }
 
 const YOUNG_MEGABYTES = 64
@@ -102,7 +104,7 @@ export class PipelineWorker {
         if (message.health.state === 'backing_off') this.#running.reject(new Error(`${message.step}: ${message.health.reason ?? 'failed'}`))
         return
       case 'failed':
-        this.#ending ??= { how: 'failed', reason: message.reason, plugin: message.step ?? stepIn(message.stack, this.#pipeline) ?? this.#pulse.step }
+        this.#ending ??= { how: 'failed', reason: message.reason, plugin: message.step ?? stepIn(message.stack, this.#pipeline) ?? this.#pulse.step, lasting: message.lasting ?? false }
         return
       case 'stopped':
         this.#ending ??= { how: 'stopped', reason: 'It has ended', plugin: undefined }

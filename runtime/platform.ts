@@ -14,6 +14,7 @@ import { openLog } from './log.ts'
 import { checkMoved } from './move/marks.ts'
 import { masker } from './mask.ts'
 import { PlatformTopic, platformTopic } from './platform-topic.ts'
+import { failingTasks, openJobs } from './jobs/open.ts'
 import { groupOf } from './run.ts'
 import { rejectedTopic } from './schema.ts'
 import { Store } from './store.ts'
@@ -23,6 +24,7 @@ import type { Broker } from './broker/broker.ts'
 import type { EmbeddedClickHouse } from './clickhouse/embedded.ts'
 import type { PlatformConfig } from './config.ts'
 import type { Fleet } from './fleet.ts'
+import type { Jobs } from './jobs/jobs.ts'
 import type { Logger } from 'pino'
 
 const TRIM_MS = 60_000
@@ -41,6 +43,8 @@ export interface Platform {
   /** The other runtimes on the same broker. */
   readonly fleet: Fleet
   readonly peers: Peers
+  /** Schedules and runs; they begin on the control side only. */
+  readonly jobs: Jobs
   /** Where the admin endpoint is; set when it listens. */
   url: string
   /** URL with user and password. */
@@ -89,7 +93,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
 
     const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, warehouse: config.warehouse ?? clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
     const version = (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version
-    const platform: Omit<Platform, 'fleet' | 'peers'> = {
+    const platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'> = {
       root,
       version,
       config,
@@ -107,26 +111,29 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
         ...follower.trouble === '' ? [] : [{ name: 'files', reasons: [follower.trouble] }],
         ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
         ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
-        ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons }))
+        ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons })),
+        ...failingTasks(jobs)
       ],
       close
     }
     const fleet = fleetOf(platform)
     const follower = new Follower(fleet, platform)
+    const jobs = openJobs(platform, fleet, forward)
     platformRows.open(broker, () => supervisor.metrics())
     // The pipelines first: what they log while they drain is still taken.
-    closers.push(() => platformRows.close(), () => fleet.close(), () => supervisor.close(STOP_MS_MAX))
+    closers.push(() => platformRows.close(), () => fleet.close(), () => Promise.all([jobs.close(STOP_MS_MAX), supervisor.close(STOP_MS_MAX)]))
     fleet.open()
     await fleet.known(KNOWN_MS_MAX)
     await checkPeers(fleet, platform)
     await supervisor.start(files)
+    jobs.open()
     follower.open()
     closers.push(() => follower.close())
     const trimming = setInterval(() => {
       if (fleet.isControl) trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run'))
     }, TRIM_MS)
     closers.push(() => clearInterval(trimming))
-    return Object.assign(platform, { fleet, peers: peersOf(fleet) })
+    return Object.assign(platform, { fleet, jobs, peers: peersOf(fleet) })
   } catch (error) {
     await close()
     throw error

@@ -15,6 +15,10 @@ export interface Stage {
   readonly running: Map<string, ManagedPipeline>
   readonly prepareMsMax: number
   paused (): ReadonlySet<string>
+  /** Pipelines with a schedule, of the files that run now: they are not in `running`. */
+  jobs (): readonly Pipeline[]
+  /** Cancels the run of a job that there will be no more, and waits for its end. */
+  endRun (id: string): Promise<void>
   /** A worker of the pipeline, which prepares; its revision is kept. */
   prepare (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<ManagedPipeline>
   /** Undefined once every step has begun, else why not. */
@@ -52,18 +56,20 @@ function makeDigest ({ pipelines, schemas, problems }: Files): string {
   return hash([texts.sort(), hashes.sort(), problems.map(({ message }) => message).sort()])
 }
 
-export function planFor ({ running, paused }: Stage, files: Files): Plan {
+export function planFor ({ running, paused, jobs }: Stage, files: Files): Plan {
   const changes: Change[] = []
   const unchanged: string[] = []
   const resting = paused()
   const broken = new Set(files.problems.map(({ file }) => file))
-  const wanted = [...files.pipelines.values()].filter(pipeline => pipeline.enabled && !resting.has(pipeline.id))
+  const isWanted = ({ id, enabled }: Pipeline): boolean => enabled && !resting.has(id)
+  const wanted = [...files.pipelines.values()].filter(isWanted)
+  const before = [...[...running.values()].map(({ pipeline }) => pipeline), ...jobs().filter(isWanted)]
   for (const { id, revision } of wanted) {
-    const from = running.get(id)?.pipeline.revision
+    const from = before.find(pipeline => pipeline.id === id)?.revision
     if (from === revision) unchanged.push(id)
     else changes.push({ pipeline: id, change: from === undefined ? 'added' : 'changed', from, to: revision })
   }
-  for (const { pipeline } of running.values()) {
+  for (const pipeline of before) {
     // A file that cannot be read is no wish to remove its pipeline.
     if (broken.has(pipeline.file)) unchanged.push(pipeline.id)
     else if (!wanted.some(({ id }) => id === pipeline.id)) changes.push({ pipeline: pipeline.id, change: 'removed', from: pipeline.revision, to: undefined })
@@ -80,8 +86,10 @@ export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promis
     const pipeline = files.pipelines.get(id)
     if (pipeline === undefined || change === 'removed') return
     const managed = await stage.prepare(pipeline, files.schemas)
-    fresh.set(id, managed)
+    if (pipeline.schedule === undefined) fresh.set(id, managed)
     const failure = await inTime(managed.prepared, stage.prepareMsMax, () => `it was not prepared within ${stage.prepareMsMax / 1000} s`)
+    // Whether a job could run is all that there is to see.
+    if (pipeline.schedule !== undefined) await managed.stop()
     if (failure !== undefined) throw new Error(`${id}: ${failure}`)
   }))
   const failures = preparing.filter(result => result.status === 'rejected').map(({ reason }) => describe(reason))
@@ -90,6 +98,10 @@ export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promis
     return { outcome: 'rejected', reason: failures.join('\n'), changes: [] }
   }
   // What is removed goes first: another pipeline may take over its port or its file.
+  for (const { pipeline: id } of plan.changes) {
+    const pipeline = files.pipelines.get(id)
+    if (pipeline?.schedule === undefined || !pipeline.enabled) await stage.endRun(id)
+  }
   return swapAll(stage, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), fresh)
 }
 

@@ -1,4 +1,5 @@
-// One pipeline at work: its ingest loop and a deliver loop for each output and partition, each one tried again by itself.
+// One pipeline at work: its ingest loop and a deliver loop for each output and partition. In a stream each one is tried
+// again by itself and goes on until the stop; in a run of a job the first failure ends the attempt, and so does the end.
 
 import { Backoff, pause } from './backoff.ts'
 import { deliver } from './deliver.ts'
@@ -6,12 +7,14 @@ import { describe, PlatformError } from './errors.ts'
 import { ingest, openIngest } from './ingest.ts'
 import { LagMeter } from './lag.ts'
 import { Rejects } from './rejects.ts'
+import { inTime } from './in-time.ts'
+import { RunEnd, StepFailed } from './run-end.ts'
 import { rejectedTopic } from './schema.ts'
 import { call, watchedChunks, watchedSink } from './watched.ts'
 import { loadInput, loadOutput, loadTransforms, makeContext, openChain, rejectFromOutput, topicNamed } from './steps.ts'
 import type { Assignment } from './broker/broker.ts'
 import type { OutputStep, Pipeline } from './pipeline.ts'
-import type { InputPlugin, OutputPlugin, TransformPlugin } from './plugin.ts'
+import type { InputPlugin, OutputPlugin, Run, TransformPlugin } from './plugin.ts'
 import type { ChainParts, LoadedStep, Surroundings } from './steps.ts'
 import type { Topic } from './schema.ts'
 
@@ -32,6 +35,8 @@ export class PipelineRun {
   readonly #stopInput = new AbortController()
   readonly #stopOutputs = new AbortController()
   readonly lag: LagMeter
+  /** Of a run of a job. */
+  readonly #end: RunEnd | undefined
   #input: LoadedStep<InputPlugin> | undefined
   #transforms: Array<LoadedStep<TransformPlugin>> = []
   #outputs: Array<{ readonly step: OutputStep, readonly plugin: OutputPlugin }> = []
@@ -41,6 +46,7 @@ export class PipelineRun {
     this.#revisions = revisions
     this.#topic = topicNamed(around.schemas, around.pipeline.topic)
     this.lag = new LagMeter(around)
+    this.#end = around.run === undefined ? undefined : new RunEnd()
   }
 
   /** Loads the plugins and opens the transforms once: what can be wrong before anything runs shows here. */
@@ -51,7 +57,7 @@ export class PipelineRun {
     if (this.#outputs.length > 0) await openChain(this.#around, this.#transforms, { signal: this.#stopOutputs.signal, output: '' })
   }
 
-  /** Resolves when everything has ended: after `stop`, or when an input without outputs has. `onRunning` once all steps have begun. */
+  /** Resolves when everything has ended: after `stop`, when an input without outputs has, or when the run of a job has; that one throws StepFailed. `onRunning` once all steps have begun. */
   async run (onRunning: () => void): Promise<void> {
     const begun: Array<Promise<void>> = []
     const loops: Array<Promise<void>> = []
@@ -70,11 +76,26 @@ export class PipelineRun {
       const stopOutputs = (): void => this.#stopOutputs.abort()
       // Its failure is seen below.
       this.#stopInput.signal.addEventListener('abort', () => { void ended.then(stopOutputs, stopOutputs) })
+      if (this.#end !== undefined) loops.push(ended.then(() => this.#endAtTopic()))
     } else {
       this.#stopInput.signal.addEventListener('abort', () => this.#stopOutputs.abort())
+      if (this.#end !== undefined) loops.push(this.#endAtTopic())
     }
     void Promise.all(begun).then(onRunning)
-    await Promise.all([...loops, ...outputs])
+    try {
+      await Promise.all([...loops, ...outputs])
+    } catch (error) {
+      // What the others have in flight is settled: an output that cannot repeat it has nothing to repeat then.
+      this.#stopInput.abort()
+      this.#stopOutputs.abort()
+      if (this.#end !== undefined) await inTime(Promise.allSettled(loops).then(() => {}), this.#around.limits.stopMsMax, () => 'late')
+      throw error
+    }
+  }
+
+  /** The outputs of a run go on to where the topic ends now. */
+  async #endAtTopic (): Promise<void> {
+    this.#end?.set(await this.#around.broker.inspect(this.#topic.name))
   }
 
   /** Stops the input, then the outputs once they have settled what they hold. Calling it again changes nothing. */
@@ -115,7 +136,7 @@ export class PipelineRun {
       plugin: { ...plugin, read: (...given: Parameters<typeof plugin.read>) => watchedChunks(plugin.read(...given), { step, watch, limits }) },
       config,
       rename: pipeline.input?.rename ?? {},
-      producer: pipeline.id,
+      producer: producerOf(pipeline.id, this.#around.run),
       topic: this.#topic,
       rejects,
       onDurable: (batch: { length: number, bytes: number }) => {
@@ -154,7 +175,9 @@ export class PipelineRun {
       const consumer = await broker.consumer(this.#topic, groupOf(pipeline.id, step.name))
       // One partition that fails takes the others along: all are opened again together.
       const failed = new AbortController()
-      const stop = AbortSignal.any([signal, failed.signal])
+      const reached = new AbortController()
+      const stop = AbortSignal.any([signal, failed.signal, reached.signal])
+      const settled = new Set<number>()
       const partitions = new Set<Promise<void>>()
       const standby = setTimeout(() => this.#standBy(step.name, onBegun), STANDBY_MS)
       let failure: { readonly error: unknown } | undefined
@@ -162,6 +185,10 @@ export class PipelineRun {
         for await (const assignment of consumer.assignments(stop)) {
           clearTimeout(standby)
           const partition = this.#deliver(step, plugin, { assignment, stop, backoff, onBegun })
+            .then(() => {
+              settled.add(assignment.partition)
+              if (this.#end?.isReached(settled) === true) reached.abort()
+            })
             .catch(error => passOver(error, assignment, stop))
             .catch((error: unknown) => {
               failure ??= { error }
@@ -217,6 +244,7 @@ export class PipelineRun {
         rejected,
         openChain: (state, revision) => this.#openChain(plugin, revision, { state, signal: stop, output: step.name }),
         flush: step.flush,
+        ...(this.#end !== undefined && { end: this.#end.of(assignment.partition) }),
         revision: pipeline.revision,
         log: context.log,
         onSettle: event => {
@@ -230,7 +258,7 @@ export class PipelineRun {
           metrics.latency.observe(labels, Math.max(0, clock.now() - event.oldest) / 1000)
         }
       }, stop)
-      if (stop.aborted) this.#around.health(step.name, { ok: true, state: 'stopped' })
+      if (stop.aborted || this.#end !== undefined) this.#around.health(step.name, { ok: true, state: stop.aborted ? 'stopped' : 'ended' })
     } finally {
       lag.close()
       await rejected.close()
@@ -263,6 +291,7 @@ export class PipelineRun {
         metrics.failures.inc({ pipeline: pipeline.id, step })
         // It may come back at any moment, and do things behind the back of the next attempt.
         if (error instanceof PlatformError && error.code === 'PLUGIN_STUCK') throw error
+        if (this.#end !== undefined) throw new StepFailed(step, error)
         const retryDelayMs = backoff.nextMs()
         const reason = describe(error)
         this.#around.health(step, { ok: false, state: 'backing_off', reason })
@@ -280,6 +309,11 @@ async function passOver (error: unknown, assignment: Assignment, stop: AbortSign
   // The new owner may be known to the destination before this runtime is told.
   await pause(FENCED_MS_MAX, AbortSignal.any([assignment.signal, stop]))
   if (!assignment.signal.aborted && !stop.aborted) throw error
+}
+
+/** Under which name the input's checkpoint is kept: a backfill has one of its own. */
+export function producerOf (pipeline: Pipeline['id'], run: Run | undefined): string {
+  return run?.kind === 'backfill' ? `${pipeline}.${run.id}` : pipeline
 }
 
 /** Name of the consumer group of an output. */

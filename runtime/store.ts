@@ -32,6 +32,11 @@ export class Store {
     `)
   }
 
+  /** For those who keep something of their own in it, in tables of their own. */
+  get database (): DatabaseSync {
+    return this.#database
+  }
+
   /** Numbers the receipt and keeps it; the oldest ones go. */
   addReceipt (receipt: Omit<Receipt, 'revision'>): Receipt {
     const { lastInsertRowid } = this.#database.prepare('insert into receipts (time, receipt) values (?, ?)').run(receipt.time, JSON.stringify(receipt))

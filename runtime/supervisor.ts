@@ -9,10 +9,13 @@ import { ManagedPipeline } from './managed.ts'
 import { MetricTotals } from './metric-totals.ts'
 import { PipelineWorker } from './pipeline-worker.ts'
 import { applyPlan, digestOf, planFor } from './reload.ts'
+import { noJobs } from './jobs/keeper.ts'
+import { Slots } from './jobs/slots.ts'
 import type { KafkaConfig } from './broker/kafka/options.ts'
+import type { JobKeeper } from './jobs/keeper.ts'
 import type { Files } from './files.ts'
 import type { Limits } from './limits.ts'
-import type { Logger } from './plugin.ts'
+import type { Logger, Run } from './plugin.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { PipelineStatus } from './managed.ts'
 import type { Ending } from './pipeline-worker.ts'
@@ -62,12 +65,20 @@ export interface Peers {
   revert (outcomes: readonly RuntimeOutcome[]): Promise<void>
 }
 
+/** Threads that start at once; the others wait, so that the streams keep the cores. */
+const STARTS_MAX = 2
+
 const alone: Peers = { agree: async () => '', spread: async () => [], revert: async () => {} }
 
 export class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #limits: Limits
+  readonly limits: Limits
+  /** Set where jobs are run. */
+  jobs: JobKeeper = noJobs
   readonly #running = new Map<string, ManagedPipeline>()
+  /** Threads of runs of jobs. */
+  readonly #runs = new Set<PipelineWorker>()
+  readonly #starts = new Slots(STARTS_MAX)
   readonly #stage: Stage
   #files: Files = { pipelines: new Map(), schemas: new Map(), problems: [] }
   /** Before the last reload. */
@@ -80,11 +91,13 @@ export class Supervisor {
 
   constructor (options: SupervisorOptions) {
     this.#options = options
-    this.#limits = { ...limits, ...options.limits }
+    this.limits = { ...limits, ...options.limits }
     this.#stage = {
       running: this.#running,
-      prepareMsMax: this.#limits.prepareMsMax,
+      prepareMsMax: this.limits.prepareMsMax,
       paused: () => options.store.paused(),
+      jobs: () => [...this.#files.pipelines.values()].filter(({ schedule }) => schedule !== undefined),
+      endRun: id => this.jobs.end(id),
       prepare: (pipeline, schemas) => this.#prepare(pipeline, schemas),
       begins: managed => this.#begins(managed),
       launch: pipeline => this.#launch(pipeline)
@@ -109,7 +122,7 @@ export class Supervisor {
     this.#files = await files
     for (const { file, message } of this.#files.problems) this.#options.log.error({ file, problems: message }, 'File cannot be used')
     const paused = this.#options.store.paused()
-    const starting = [...this.#files.pipelines.values()].filter(pipeline => pipeline.enabled && !paused.has(pipeline.id)).map(pipeline => this.#launch(pipeline))
+    const starting = [...this.#files.pipelines.values()].filter(pipeline => pipeline.enabled && pipeline.schedule === undefined && !paused.has(pipeline.id)).map(pipeline => this.#launch(pipeline))
     await Promise.all(starting)
   }
 
@@ -206,13 +219,14 @@ export class Supervisor {
     await this.#exclusively(async () => {
       const pipeline = this.#runnable(id)
       this.#options.store.setPaused(id, false)
-      if (!this.#running.has(id)) await this.#launch(pipeline)
+      if (pipeline.schedule === undefined && !this.#running.has(id)) await this.#launch(pipeline)
     })
   }
 
   async restart (id: string): Promise<void> {
     await this.#exclusively(async () => {
       const pipeline = this.#runnable(id)
+      if (pipeline.schedule !== undefined) throw new PlatformError('REQUEST_INVALID', `"${id}" is a job: it runs when its schedule says so`, { remedy: `Start a run of it: npx twolane job run ${id}` })
       await this.#running.get(id)?.stop()
       this.#running.delete(id)
       this.#options.store.setPaused(id, false)
@@ -223,9 +237,13 @@ export class Supervisor {
   /** All pipelines: those that run, rest, or cannot run because of their file. */
   status (): PipelineStatus[] {
     const running = [...this.#running.values()].map(managed => managed.status(this.#restartsOf(managed.pipeline.id)))
-    const resting = [...this.#files.pipelines.values()].filter(({ id }) => !this.#running.has(id)).map(({ id, enabled, revision, topic }): PipelineStatus => ({
-      id, state: enabled ? 'paused' : 'disabled', healthy: true, reasons: [], revision, topic, steps: [], restarts: this.#restartsOf(id), lastFailure: '', since: 0
-    }))
+    const paused = this.#options.store.paused()
+    const resting = [...this.#files.pipelines.values()].filter(({ id }) => !this.#running.has(id)).map((pipeline): PipelineStatus => {
+      const { id, enabled, revision, topic } = pipeline
+      const scheduled = enabled && !paused.has(id) && pipeline.schedule !== undefined
+      const { state, reasons, since }: ReturnType<JobKeeper['status']> = scheduled ? this.jobs.status(id) : { state: enabled ? 'paused' : 'disabled', reasons: [], since: 0 }
+      return { id, state, healthy: reasons.length === 0, reasons, revision, topic, steps: [], restarts: this.#restartsOf(id), lastFailure: '', since }
+    })
     // A file that was broken by a later change leaves its pipeline running as it was.
     const broken = this.#files.problems.map(problem => ({ id: idOf(problem.file), ...problem })).filter(({ id }) => id !== undefined && !this.#running.has(id) && !this.#files.pipelines.has(id)).map(({ id = '', message }): PipelineStatus => ({
       id, state: 'broken', healthy: false, reasons: message.split('\n'), revision: '', topic: '', steps: [], restarts: this.#restartsOf(id), lastFailure: '', since: 0
@@ -235,7 +253,7 @@ export class Supervisor {
 
   /** Of all pipelines. Counters only grow, over restarts and reloads, until the platform ends or the pipeline is removed. */
   metrics (): MetricObjectWithValues[] {
-    return this.#totals.with([...this.#running.values()].map(managed => managed.metrics))
+    return this.#totals.with([...[...this.#running.values()].map(managed => managed.metrics), ...[...this.#runs].map(({ metrics }) => metrics)])
   }
 
   /** Of one step, over the last ten seconds. */
@@ -251,12 +269,35 @@ export class Supervisor {
   /** Stops all pipelines, by force after `msMax`. A change that is under way ends first, but starts nothing any more. */
   async close (msMax?: number): Promise<Ending[]> {
     this.#closing = true
-    const stopAll = (): Promise<Ending[]> => Promise.all([...this.#running.values()].map(managed => managed.stop(msMax)))
+    const stopAll = (): Promise<Ending[]> => Promise.all([...this.#running.values(), ...this.#runs].map(one => one.stop(msMax)))
     const endings = await stopAll()
     await this.#changing?.catch(() => {})
     await stopAll()
     this.#running.clear()
     return endings
+  }
+
+  /**
+   * A thread for one run of a job; it prepares. Of all jobs few do so at once: the caller says when it has, with `prepared`.
+   * The pipeline need not be one of the files.
+   */
+  async spawnRun (pipeline: Pipeline, { run, onLog }: { readonly run: Run, readonly onLog: (line: string) => void }): Promise<{ readonly worker: PipelineWorker, prepared (): void }> {
+    const prepared = await this.#starts.take()
+    try {
+      if (this.#closing) throw new PlatformError('RELOAD_BUSY', 'The platform is stopping')
+      const schemas = this.#files.schemas
+      await this.#options.store.keepRevision(pipeline, schemas)
+      const worker = new PipelineWorker({ ...this.#workerData(pipeline, schemas), run }, onLog)
+      this.#runs.add(worker)
+      void worker.ended.then(() => {
+        this.#runs.delete(worker)
+        this.#totals.add(pipeline.id, worker.metrics)
+      })
+      return { worker, prepared }
+    } catch (error) {
+      prepared()
+      throw error
+    }
   }
 
   async #prepare (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<ManagedPipeline> {
@@ -274,13 +315,13 @@ export class Supervisor {
 
   /** Undefined once every step has begun, else why not. */
   #begins (managed: ManagedPipeline): Promise<string | undefined> {
-    return inTime(managed.start(), this.#limits.beginMsMax, () => managed.status(0).reasons.join('; '))
+    return inTime(managed.start(), this.limits.beginMsMax, () => managed.status(0).reasons.join('; '))
   }
 
   #manage (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ManagedPipeline {
-    const { root, dataFolder, kafka, clickhouse, warehouse, logLevel, log, onLog } = this.#options
+    const { log, onLog } = this.#options
     const spawn = (): PipelineWorker => {
-      const worker = new PipelineWorker({ root, dataFolder, kafka, pipeline, schemas, clickhouse, warehouse, logLevel, limits: this.#limits }, onLog)
+      const worker = new PipelineWorker(this.#workerData(pipeline, schemas), onLog)
       void worker.ended.then(() => {
         this.#totals.add(pipeline.id, worker.metrics)
         worker.metrics = []
@@ -291,6 +332,11 @@ export class Supervisor {
       this.#restarts.set(pipeline.id, this.#restartsOf(pipeline.id) + 1)
       log.error({ pipeline: pipeline.id, plugin: ending.plugin, how: ending.how, reason: ending.reason, retryDelayMs }, 'Pipeline ended, starting it again')
     })
+  }
+
+  #workerData (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): ConstructorParameters<typeof PipelineWorker>[0] {
+    const { root, dataFolder, kafka, clickhouse, warehouse, logLevel } = this.#options
+    return { root, dataFolder, kafka, pipeline, schemas, clickhouse, warehouse, logLevel, limits: this.limits }
   }
 
   #known (id: string): Pipeline {

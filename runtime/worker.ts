@@ -12,6 +12,7 @@ import { masker } from './mask.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { PipelineMetrics } from './metrics.ts'
 import { PipelineRun } from './run.ts'
+import { StepFailed } from './run-end.ts'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
 import type { OldRevision } from './kept-revision.ts'
 import type { Surroundings } from './steps.ts'
@@ -48,6 +49,11 @@ const metrics = new PipelineMetrics()
 const logger = pino({ level: data.logLevel, base: { pipeline: pipeline.id } }, { write: line => send({ type: 'log', line }) })
 
 function fail (error: unknown): void {
+  if (error instanceof StepFailed) {
+    const { cause, step, stack } = error
+    send({ type: 'failed', reason: describe(cause), step, stack, lasting: cause instanceof PlatformError && !cause.retryable })
+    return
+  }
   const stuck = error instanceof PlatformError && error.code === 'PLUGIN_STUCK'
   // A plugin may have changed what the thread needs to find out more: that is left to the main thread.
   send({ type: 'failed', reason: stuck ? error.message : describe(error), step: stuck ? error.where : undefined, stack: (error as Error | undefined)?.stack })
@@ -134,10 +140,13 @@ async function start (): Promise<void> {
   await preparing
   const measure = setInterval(() => { run.lag.measure().catch((error: unknown) => logger.debug({ reason: describe(error) }, 'Lag not measured')) }, MEASURE_MS)
   const reporting = setInterval(() => { void report() }, METRICS_MS)
-  await run.run(() => send({ type: 'running' }))
-  clearInterval(measure)
-  clearInterval(reporting)
-  await report()
+  try {
+    await run.run(() => send({ type: 'running' }))
+  } finally {
+    clearInterval(measure)
+    clearInterval(reporting)
+    await report()
+  }
   await end()
 }
 

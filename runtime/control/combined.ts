@@ -11,7 +11,7 @@ type Step = MeasuredStatus['steps'][number]
 interface Part { readonly runtime: string, readonly status: MeasuredStatus }
 
 /** The worst first. */
-const states: readonly string[] = ['broken', 'backing_off', 'starting', 'stopping', 'running', 'ended', 'paused', 'disabled']
+const states: readonly string[] = ['broken', 'backing_off', 'starting', 'stopping', 'running', 'ended', 'scheduled', 'paused', 'disabled']
 
 export function combine (members: readonly Member[]): CombinedStatus[] {
   const byId = new Map<string, Part[]>()

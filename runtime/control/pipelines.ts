@@ -20,7 +20,7 @@ const status = {
   type: 'object',
   properties: {
     id: { type: 'string' },
-    state: { type: 'string', enum: ['starting', 'running', 'backing_off', 'stopping', 'ended', 'paused', 'disabled', 'broken'] },
+    state: { type: 'string', enum: ['starting', 'running', 'backing_off', 'stopping', 'ended', 'paused', 'scheduled', 'disabled', 'broken'] },
     healthy: { type: 'boolean' },
     reasons: { type: 'array', items: { type: 'string' } },
     revision: { type: 'string' },

@@ -1,0 +1,64 @@
+// The jobs of a platform: its pipelines that have a schedule, and its tasks.
+
+import { masker } from '../mask.ts'
+import { Jobs } from './jobs.ts'
+import { pipelineTask } from './pipeline-run.ts'
+import { Runs } from './runs.ts'
+import { taskIds } from './task-ids.ts'
+import { tasksOf } from './tasks.ts'
+import type { Fleet } from '../fleet.ts'
+import type { Platform } from '../platform.ts'
+import type { Job } from './jobs.ts'
+
+/** They begin with `open`. `forward` takes lines of pipelines' threads. */
+export function openJobs (platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>, fleet: Pick<Fleet, 'isControl'>, forward: (line: string) => void): Jobs {
+  const { supervisor, store, config, log } = platform
+  const tasks = tasksOf(platform).map((task): Job => {
+    if (!(taskIds as readonly string[]).includes(task.id)) throw new Error(`The task ${task.id} is missing in task-ids.ts: a pipeline could have its id`)
+    return { task, kind: 'task', paused: false }
+  })
+  const jobs = new Jobs({
+    runs: new Runs(store.database),
+    jobs: () => [...tasks, ...pipelineJobs(platform)],
+    isControl: () => fleet.isControl,
+    log,
+    forward,
+    mask: masker(config.secrets)
+  })
+  supervisor.jobs = {
+    status (id) {
+      const { running, last } = jobs.job(id)
+      const failed = last?.state === 'failed' ? last : undefined
+      return {
+        state: running === undefined ? 'scheduled' : 'running',
+        reasons: failed === undefined ? [] : [failureOf(failed)],
+        since: running?.started ?? last?.ended ?? 0
+      }
+    },
+    end: id => jobs.end(id)
+  }
+  return jobs
+}
+
+/** Tasks whose last run failed; those of pipelines are among the pipelines. */
+export function failingTasks (jobs: Jobs): Array<{ readonly name: string, readonly reasons: readonly string[] }> {
+  return jobs.list().flatMap(({ kind, task, last }) => kind === 'task' && last?.state === 'failed' ? [{ name: task.id, reasons: [failureOf(last)] }] : [])
+}
+
+/** What a reload replaces: asked for at each look, so made once for each pipeline. */
+const made = new WeakMap<object, Job['task']>()
+
+function pipelineJobs ({ supervisor, store }: Pick<Platform, 'supervisor' | 'store'>): Job[] {
+  const paused = store.paused()
+  return [...supervisor.files.pipelines.values()].flatMap((pipeline): Job[] => {
+    if (pipeline.schedule === undefined || !pipeline.enabled) return []
+    const task = made.get(pipeline) ?? pipelineTask(supervisor, pipeline)
+    if (task === undefined) return []
+    made.set(pipeline, task)
+    return [{ task, kind: 'pipeline', paused: paused.has(pipeline.id) }]
+  })
+}
+
+function failureOf ({ id, step, error }: { readonly id: string, readonly step: string, readonly error: string }): string {
+  return `Its last run ${id} failed: ${step === '' || error.startsWith(step) ? '' : `${step}: `}${error}`
+}
