@@ -132,10 +132,13 @@ function changed (topic: string, state: State, { add, remove, forget, at }: Comm
   return { files, removed }
 }
 
+/** Throws LAKE_CONFLICT where it can be no file of the topic. */
+export function checkFile (topic: string, { name, from, to, rows }: LakeFile): void {
+  if (!name.startsWith(`${topic}/`) || from >= to || rows > to - from || rows < 1) throw conflict(topic, `${name} with ${rows} rows at the offsets ${from} to ${to} is no file of the topic`)
+}
+
 function checkFiles (topic: string, files: readonly LakeFile[], add: readonly LakeFile[]): void {
-  for (const { name, from, to, rows } of add) {
-    if (!name.startsWith(`${topic}/`) || from >= to || rows > to - from || rows < 1) throw conflict(topic, `${name} with ${rows} rows at the offsets ${from} to ${to} is no file of the topic`)
-  }
+  for (const file of add) checkFile(topic, file)
   if (add.length > 0 && new Set(files.map(({ name }) => name)).size !== files.length) throw conflict(topic, 'A file would be in the list twice')
   for (let i = 1; i < files.length; i++) {
     const [one, two] = [files[i - 1] as LakeFile, files[i] as LakeFile]

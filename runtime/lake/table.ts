@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlatformError } from '../errors.ts'
-import { FULL_EVERY, applyCommit, commitName, damaged, decodeCommit, encodeCommit, fullState, manifestPrefix, nextCommit, nothing, seqOf } from './commit.ts'
+import { FULL_EVERY, applyCommit, checkFile, commitName, damaged, decodeCommit, encodeCommit, fullState, manifestPrefix, nextCommit, nothing, seqOf } from './commit.ts'
 import type { Objects } from '../objects/objects.ts'
 import type { Change, Commit, Removed, State } from './commit.ts'
 import type { LakeFile, Snapshot } from './manifest.ts'
@@ -61,6 +61,7 @@ class ManifestTable implements LakeTable {
 
   commit (change: Change): Promise<LakeState> {
     return this.#inTurn(async () => {
+      for (const file of change.add ?? []) checkFile(this.topic, file)
       for (let attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt++) {
         const state = await this.#newest()
         const open = withoutRepeats(state, change)
@@ -169,9 +170,9 @@ class ManifestTable implements LakeTable {
 function withoutRepeats (state: State, change: Change): Change | undefined {
   const { add = [], remove = [], forget = [] } = change
   if (remove.length > 0) {
-    // A swap is repeated when none of what it removes is there any more, and all of what it adds is.
-    const names = new Set(state.files.map(({ name }) => name))
-    const done = !remove.some(name => names.has(name)) && add.every(({ name }) => names.has(name))
+    // A swap is repeated when all that it removes was removed, and all that it adds is there.
+    const gone = new Set(state.removed.map(({ name }) => name))
+    const done = remove.every(name => gone.has(name)) && add.every(file => isHeld(state.files, file))
     return done ? undefined : change
   }
   const open = add.filter(file => !isHeld(state.files, file))

@@ -2,43 +2,34 @@
 //
 //   <folder>/<topic>/date=2024-01-02/<topic>-<partition>-<from>-<to>.parquet    offsets [from, to), 20 digits each
 //
-// A file's name is made of the offsets it covers and its day is the ingest time's, so a range that is written again
-// makes the same files and replaces what is there: that is the whole of the exactness. A file is written aside, as a
-// local file; it shows up complete, when all of its bytes are durable (runtime/objects).
+//   <folder>/<topic>/_manifest/000000000001.json                                which files count (runtime/lake)
+//
+// A file is written aside, as a local file; it shows up complete, when all of its bytes are durable (runtime/objects).
+// A flush ends with a commit to the manifest, by which readers go: all of its files count from then on, or none. A range
+// that is written again is found there by its offsets and left: that is the whole of the exactness.
 
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { storageError } from '../../../runtime/durable.ts'
 import { defineOutput } from '../../../runtime/plugin.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
-import { inStore, openObjects } from '../../../runtime/objects/open.ts'
+import { inStore } from '../../../runtime/objects/open.ts'
+import { EventTimes } from '../../../runtime/lake/event-time.ts'
+import { lakeOptions, openLake } from '../../../runtime/lake/lakes.ts'
+import { openLakeTable } from '../../../runtime/lake/table.ts'
+import { takeOver } from '../../../runtime/lake/takeover.ts'
 import { EXTRA } from '../../../runtime/schema.ts'
 import { positionColumns } from '../../../runtime/arrow.ts'
 import { PartitionFiles } from './files.ts'
 import { leftoverPrefix, removeLeftovers } from './leftovers.ts'
-import type { Config, Context, Sink } from '../../../runtime/plugin.ts'
+import type { Context, Sink } from '../../../runtime/plugin.ts'
+import type { LakeConfig } from '../../../runtime/lake/lakes.ts'
+import type { LakeTable } from '../../../runtime/lake/table.ts'
 import type { Objects } from '../../../runtime/objects/objects.ts'
-
-const options = {
-  folder: {
-    type: 'string',
-    default: 'lake',
-    description: 'Where the lake is: a folder, absolute or below the data folder, or `s3://bucket/prefix` in an S3-compatible store.',
-    examples: ['/srv/lake', 's3://our-lake/raw']
-  },
-  endpoint: { type: 'string', default: null, description: 'Address of a store other than AWS.', examples: ['https://minio.internal:9000'] },
-  region: { type: 'string', default: null, description: 'Region of the bucket; as the AWS environment says where it is left out, and `us-east-1` with an endpoint.' },
-  path_style: { type: 'boolean', default: null, description: 'Puts the bucket into the path instead of the host name; on with an endpoint, off without one.' },
-  access_key: { type: 'string', default: null, description: 'Access key; the usual AWS chain (environment, profile, role) where it is left out.', writeOnly: true },
-  secret_key: { type: 'string', default: null, description: 'Secret of the access key.', writeOnly: true },
-  timeout_seconds: { type: 'number', default: 60, description: 'Time that the store may take for one request, in seconds; a part of a file has 8 MiB.', minimum: 0.1 }
-} as const
-
-type LakeConfig = Config<typeof options>
 
 export default defineOutput({
   description: 'Keeps the raw rows of a topic as Parquet files with zstd, one folder a day, in a folder or an S3 bucket',
-  options,
+  options: lakeOptions,
   shorthand: 'folder',
   guarantee: 'idempotent',
   raw: true,
@@ -54,14 +45,17 @@ export default defineOutput({
       context.log.warn({ topic: context.topic.name }, 'The topic has a field "date": readers that take the date from the name of a folder hide it')
     }
     const objects = await place(config, context)
+    const table = openLakeTable(objects, context.topic.name)
     try {
       await objects.check()
+      const files = await takeOver(objects, table)
+      if (files > 0) context.log.info({ files }, 'Made the manifest of a lake that had none')
       await removeLeftovers(objects, context, hostOf(config)).catch((error: unknown) => { throw storageError(error, objects.scratch) })
     } catch (error) {
       objects.close()
       throw error
     }
-    return openSink(objects, context)
+    return openSink(objects, table, context)
   },
 
   async probe (config, context) {
@@ -75,13 +69,7 @@ export default defineOutput({
 })
 
 function place (config: LakeConfig, context: Context): Promise<Objects> {
-  const { folder, endpoint, region, path_style: pathStyle, access_key: accessKey, secret_key: secretKey, timeout_seconds: seconds } = config
-  return openObjects({
-    address: folder,
-    dataFolder: context.dataFolder,
-    owner: leftoverPrefix(context, hostOf(config)),
-    store: { endpoint, region, pathStyle, accessKey, secretKey, requestMs: seconds * 1000 }
-  })
+  return openLake(config, { dataFolder: context.dataFolder, owner: leftoverPrefix(context, hostOf(config)) })
 }
 
 /** A folder may be on a disk that several machines share. What goes to a store is written in the data folder, which is one platform's own. */
@@ -97,7 +85,8 @@ function checkNames ({ topic }: Context): void {
   })
 }
 
-function openSink (objects: Objects, context: Context): Sink {
+function openSink (objects: Objects, table: LakeTable, context: Context): Sink {
+  const events = new EventTimes(context.topic)
   const names = context.topic.fields.map(field => field.name)
   if (!names.includes(EXTRA)) names.push(EXTRA)
   const partitions = new Map<number, PartitionFiles>()
@@ -118,7 +107,7 @@ function openSink (objects: Objects, context: Context): Sink {
       if (batch.length === 0) return
       const { partition } = batch.position
       let files = partitions.get(partition)
-      if (files === undefined) partitions.set(partition, files = new PartitionFiles({ objects, names, partition, context }))
+      if (files === undefined) partitions.set(partition, files = new PartitionFiles({ objects, table, events, names, partition, context }))
       await files.write(batch)
     }),
     flush: range => attempt(async () => {

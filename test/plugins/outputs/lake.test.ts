@@ -8,7 +8,7 @@ import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { wasmMemory } from 'parquet-wasm/node'
 import t from 'tap'
 import lake from '../../../plugins/outputs/lake/index.ts'
-import { ParquetWriter } from '../../../plugins/outputs/lake/parquet.ts'
+import { ParquetWriter } from '../../../runtime/lake/parquet.ts'
 import { rawArrow } from '../../../runtime/arrow.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
@@ -199,15 +199,17 @@ await t.test('what a killed writer of the same step left is removed, and no othe
 })
 
 await t.test('a failure is clear, and no later flush passes over it', async t => {
-  const dataFolder = t.testdir({ lake: { quotes: 'a file where a folder belongs' } })
+  const dataFolder = t.testdir({ lake: {} })
   const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
   await sink.write(at([{ symbol: 'A' }], 0))
+  writeFileSync(join(dataFolder, 'lake/quotes'), 'a file where a folder belongs')
   await t.rejects(sink.flush({ partition: 0, from: 0, to: 1 }), { code: 'DESTINATION_UNAVAILABLE', retryable: true })
   await t.rejects(sink.write(at([{ symbol: 'B' }], 1)), PlatformError)
   await t.rejects(sink.flush({ partition: 0, from: 1, to: 2 }), PlatformError)
   await sink.close()
   t.strictSame(readdirSync(join(dataFolder, 'lake/_tmp')), [])
 
+  await t.rejects(lake.open(configure(lake, {}), fakeContext({ topic, dataFolder })), { code: 'DESTINATION_UNAVAILABLE', retryable: true })
   await t.rejects(lake.open(configure(lake, { folder: 'quotes/below' }), fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })), { code: 'DESTINATION_UNAVAILABLE' })
   await t.rejects(lake.probe?.(configure(lake, { folder: 'quotes' }), fakeContext({ topic, dataFolder: join(dataFolder, 'lake') })) ?? Promise.resolve(), { code: 'DESTINATION_UNAVAILABLE' })
 })

@@ -133,7 +133,8 @@ await t.test('a writer that slept while its place was cleared away does not comm
 })
 
 await t.test('a damaged list is an error that names the file, never a shorter list', async t => {
-  const objects = await folder(t.testdir())
+  const dataFolder = t.testdir()
+  const objects = await folder(join(dataFolder, 'one'))
   const table = openLakeTable(objects, 'quotes')
   for (let i = 0; i < FULL_EVERY + 6; i++) await table.commit({ add: [file(i * 10, i * 10 + 10)] })
   const read = async (): Promise<unknown> => openLakeTable(objects, 'quotes').read()
@@ -158,7 +159,7 @@ await t.test('a damaged list is an error that names the file, never a shorter li
   await t.resolves(read())
   // A list of another lake.
   const path = join(objects.address, commitName('quotes', FULL_EVERY + 3))
-  const elsewhere = await folder(t.testdir())
+  const elsewhere = await folder(join(dataFolder, 'two'))
   const other = openLakeTable(elsewhere, 'quotes')
   for (let i = 0; i < FULL_EVERY + 3; i++) await other.commit({ add: [file(i * 10, i * 10 + 10)] })
   renameSync(path, `${path}.kept`)

@@ -1,9 +1,17 @@
+import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { Compression, Table, WriterPropertiesBuilder, transformParquetStream } from 'parquet-wasm/node'
 import type { RecordBatch } from 'parquet-wasm/node'
 
 /** Prices and sizes have too many different values for a dictionary: the sooner the encoder gives it up, the faster and the smaller. */
 const dictionaryBytesMax = 16_384
+
+/** What a finished file holds. */
+export interface Written {
+  readonly bytes: number
+  /** Hex. */
+  readonly sha256: string
+}
 
 /**
  * One Parquet file as it grows. Row groups stream through the WebAssembly encoder to the disk, so the memory in use is
@@ -12,7 +20,7 @@ const dictionaryBytesMax = 16_384
 export class ParquetWriter {
   readonly path: string
   readonly #groups: WritableStreamDefaultWriter<RecordBatch>
-  readonly #done: Promise<void>
+  readonly #done: Promise<Written>
 
   constructor (path: string, group: { readonly rowsMax: number, readonly bytesMax: number }, labels: Readonly<Record<string, string>>) {
     this.path = path
@@ -39,14 +47,19 @@ export class ParquetWriter {
     const table = Table.fromIPCStream(ipc)
     const batch = table.recordBatch(0)
     table.free()
-    if (batch === undefined) return
+    if (batch !== undefined) await this.append(batch)
+  }
+
+  /** Appends the rows of another file as they are, and takes them over; they have the same columns as those before. */
+  async append (batch: RecordBatch): Promise<void> {
     await this.#groups.write(batch)
   }
 
-  /** Ends the file; its bytes are durable when it resolves. */
-  async finish (): Promise<void> {
-    await this.#groups.close()
-    await this.#done
+  /** Ends the file; its bytes are durable when it resolves. Called again it gives the same answer. */
+  async finish (): Promise<Written> {
+    // Where the disk has failed, that is the failure to report, and not that the stream is closed since.
+    await this.#groups.close().catch(() => this.#done)
+    return this.#done
   }
 
   /** Gives the file up; what is on the disk stays. */
@@ -56,12 +69,19 @@ export class ParquetWriter {
   }
 }
 
-async function store (encoded: Promise<ReadableStream<Uint8Array>>, path: string): Promise<void> {
+async function store (encoded: Promise<ReadableStream<Uint8Array>>, path: string): Promise<Written> {
   encoded.catch(() => { /* awaited below, unless the file cannot be opened: then that is the failure to report */ })
   const file = await open(path, 'w')
+  const hash = createHash('sha256')
+  let bytes = 0
   try {
-    for await (const bytes of await encoded) await file.write(bytes)
+    for await (const part of await encoded) {
+      await file.write(part)
+      hash.update(part)
+      bytes += part.length
+    }
     await file.sync()
+    return { bytes, sha256: hash.digest('hex') }
   } finally {
     await file.close()
   }
