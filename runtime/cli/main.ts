@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   tail: ['<topic> [--follow] [--rows n] [--json]', 'show the last rows of a topic'],
   rejected: ['<topic> [--reason text] [--step name] [--limit n] [--json]', 'show refused rows that wait, by reason'],
   redeliver: ['<topic> [--reason text] [--step name] [--dry-run] [--at-least-once] [--json]', 'take refused rows through the pipelines as they are now'],
+  quality: ['[topic] [--json]', 'show the latest result of each quality rule'],
   query: ['"<sql>" [--format name]', 'send one statement to ClickHouse'],
   clickhouse: ['[--data folder] [--host address] [--port n] [--user name] [--memory-gigabytes n]', 'run the embedded ClickHouse alone, for several runtimes to share, until Ctrl-C'],
   move: ['--to kafka://host:port[,host:port] [--clickhouse url] [--lake s3://bucket/prefix] [--lake-endpoint url] [--lake-region name] [--dry-run]', 'take an embedded installation along to Kafka, a ClickHouse server and a store, and compare all that is there then'],

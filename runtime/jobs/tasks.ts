@@ -1,7 +1,11 @@
+import { qualityTask } from '../quality/task.ts'
 import type { Platform } from '../platform.ts'
 import type { Task } from './task.ts'
 
 /** All jobs that the platform brings along. Each has its id in task-ids.ts. Called once, before the platform's pipelines start. */
-export function tasksOf (_platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>): Task[] {
-  return []
+export function tasksOf (platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>): Task[] {
+  const { root, clickhouse, warehouse, supervisor } = platform
+  return [
+    qualityTask({ root, clickhouse, warehouse, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas })
+  ]
 }
