@@ -11,8 +11,8 @@ const ANSWER_MS_MAX = 180_000
 
 export interface Admin {
   readonly url: string
-  /** The answer's JSON. Throws a PlatformError with what the platform says is wrong, unless the status is `also`. */
-  json<T> (method: 'GET' | 'POST', path: string, also?: number): Promise<T>
+  /** The answer's JSON. Throws a PlatformError with what the platform says is wrong, unless the status is `also`. `body` is sent as JSON. */
+  json<T> (method: 'GET' | 'POST', path: string, also?: number, body?: object): Promise<T>
   /** An answer that is no JSON, as it comes. */
   stream (path: string, text: string): Promise<Readable>
 }
@@ -22,11 +22,11 @@ export const adminOptions = { token: { type: 'string' } } as const
 
 export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, token: string | undefined): Promise<Admin> {
   const address = await findPlatform({ root, env, token })
-  const send = async (method: 'GET' | 'POST', path: string, text?: string): Promise<Awaited<ReturnType<typeof request>>> => {
+  const send = async (method: 'GET' | 'POST', path: string, text?: string, type = 'text/plain'): Promise<Awaited<ReturnType<typeof request>>> => {
     try {
       return await request(`${address.url}${path}`, {
         method,
-        headers: { authorization: `Bearer ${address.token}`, ...(text !== undefined && { 'content-type': 'text/plain' }) },
+        headers: { authorization: `Bearer ${address.token}`, 'user-agent': 'twolane', ...(text !== undefined && { 'content-type': type }) },
         headersTimeout: ANSWER_MS_MAX,
         ...(text !== undefined && { body: text })
       })
@@ -36,8 +36,8 @@ export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, to
   }
   return {
     url: address.url,
-    async json<T> (method: 'GET' | 'POST', path: string, also?: number): Promise<T> {
-      const { statusCode, body } = await send(method, path)
+    async json<T> (method: 'GET' | 'POST', path: string, also?: number, given?: object): Promise<T> {
+      const { statusCode, body } = await send(method, path, ...given === undefined ? [] : [JSON.stringify(given), 'application/json'])
       const text = await body.text()
       if (statusCode !== 200 && statusCode !== also) throw refusal(statusCode, text)
       const answer = parse(text)

@@ -5,10 +5,12 @@ import swagger from '@fastify/swagger'
 import fastify from 'fastify'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
+import { jobRoutes } from './jobs.ts'
 import { metricsRoutes } from './metrics.ts'
 import { pipelineRoutes } from './pipelines.ts'
 import { pluginRoutes } from './plugins.ts'
 import { answerError, problemResponse, sendProblem } from './problem.ts'
+import { qualityRoutes } from './quality.ts'
 import { queryRoutes } from './query.ts'
 import { redeliverRoutes } from './redeliver.ts'
 import { reloadRoutes } from './reload.ts'
@@ -87,12 +89,14 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     healthRoutes(routes, platform)
     metricsRoutes(routes, platform)
     pipelineRoutes(routes, platform)
+    jobRoutes(routes, platform)
     reloadRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)
     redeliverRoutes(routes, platform)
     runtimeRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
+    qualityRoutes(routes, platform)
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.ready()

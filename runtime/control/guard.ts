@@ -80,8 +80,13 @@ const askingRoutes: ReadonlySet<string> = new Set(['/v1/plan', '/v1/query'])
 /** Every runtime shows all of them; only the control side changes something. */
 export async function checkControl ({ fleet }: Platform, { method, routeOptions: { url = '' } }: FastifyRequest): Promise<void> {
   if (fleet.isControl || method === 'GET' || method === 'HEAD' || askingRoutes.has(url)) return
+  throw await notControl(fleet)
+}
+
+/** Says which runtime is to be asked instead. */
+export async function notControl (fleet: Platform['fleet']): Promise<PlatformError> {
   const control = (await fleet.members()).find(member => member.control)
-  throw new PlatformError('NOT_CONTROL', control === undefined ? `No runtime is the control side${fleet.trouble === '' ? ' yet' : `: ${fleet.trouble}`}` : `The control side is runtime ${control.runtime}`, {
+  return new PlatformError('NOT_CONTROL', control === undefined ? `No runtime is the control side${fleet.trouble === '' ? ' yet' : `: ${fleet.trouble}`}` : `The control side is runtime ${control.runtime}`, {
     remedy: control === undefined ? 'Try again in a few seconds.' : `Ask ${control.url}.`
   })
 }
