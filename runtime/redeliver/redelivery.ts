@@ -6,11 +6,11 @@
 // remembered in the same write. Both make a repeated redelivery, also after a crash, double nothing.
 
 import { PlatformError, describe } from '../errors.ts'
+import { OffsetRanges } from '../offset-ranges.ts'
 import { groupOf } from '../run.ts'
 import { loadOutput, loadTransforms, topicNamed } from '../steps.ts'
 import { rejectedTopic } from '../schema.ts'
 import { Arrivals } from './arrivals.ts'
-import { Handled } from './handled.ts'
 import { WarehouseRows } from './held.ts'
 import { Lane } from './lane.ts'
 import { isSelected, refusedRows } from './refused.ts'
@@ -34,12 +34,14 @@ export interface RedeliveryRequest extends Selection {
 
 /** Name of the writers of a redelivery; no pipeline's id has a capital. */
 const PRODUCER = 'Redelivery'
+/** What is done with is saved as a whole, in one record. */
+const RANGES_MAX = 50_000
 
 /** Refusals of a topic that are done with. */
-export async function handledOf (broker: Broker, topic: string): Promise<Handled> {
+export async function handledOf (broker: Broker, topic: string): Promise<OffsetRanges> {
   const producer = await broker.producer(rejectedTopic(topic), PRODUCER)
   await producer.close()
-  return Handled.of(producer.checkpoint)
+  return OffsetRanges.of(producer.checkpoint)
 }
 
 /** `arounds`: of all pipelines of the topic that are enabled, with schemas as they are now. */
@@ -63,8 +65,8 @@ class Redelivery {
   /** A text: why the output takes none of these rows. */
   readonly #lanes = new Map<string, Lane | string>()
   readonly #readers: Reader[] = []
-  #handled = new Handled()
-  #appended = new Handled()
+  #handled = new OffsetRanges()
+  #appended = new OffsetRanges()
   #memory: Producer | undefined
   #topic: Producer | undefined
   #state: TopicState | undefined
@@ -82,9 +84,9 @@ class Redelivery {
     const [around] = this.#arounds
     if (around === undefined) throw new PlatformError('NOT_FOUND', `No enabled pipeline has the topic ${topic}`, { remedy: 'Enable one: its transforms and outputs are what the rows go through.' })
     this.#memory = await this.#broker.producer(rejectedTopic(topic), PRODUCER)
-    this.#handled = Handled.of(this.#memory.checkpoint)
+    this.#handled = OffsetRanges.of(this.#memory.checkpoint)
     this.#topic = await this.#broker.producer(topicNamed(around.schemas, topic), PRODUCER)
-    this.#appended = Handled.of(this.#topic.checkpoint)
+    this.#appended = OffsetRanges.of(this.#topic.checkpoint)
     // Those whose append was not remembered beside the rejected topic any more.
     this.#handled.addAll(this.#appended)
     this.#state = await this.#broker.inspect(topic)
@@ -123,8 +125,7 @@ class Redelivery {
     if (typeof lane === 'string') return this.#tally.keep(lane, passed.length)
     try {
       await lane.deliver(passed, this.#tally, async at => {
-        this.#handled.add(at)
-        await this.#memory?.append([], { checkpoint: this.#handled.toJson() })
+        await this.#remember(at)
       })
     } catch (error) {
       if (error instanceof PlatformError && ['BROKER_FENCED', 'REQUEST_REFUSED'].includes(error.code)) throw error
@@ -144,10 +145,14 @@ class Redelivery {
     if (at.length === 0) return
     this.#tally.count('appended', at.length)
     if (this.#request.dryRun) return
-    this.#appended.add(at)
+    addAll(this.#appended, at)
     // Rows and what is remembered of them, in one write.
     await this.#topic?.append(batches, { checkpoint: this.#appended.toJson() })
-    this.#handled.add(at)
+    await this.#remember(at)
+  }
+
+  async #remember (at: readonly number[]): Promise<void> {
+    addAll(this.#handled, at)
     await this.#memory?.append([], { checkpoint: this.#handled.toJson() })
   }
 
@@ -195,6 +200,13 @@ class Redelivery {
     await this.#memory?.close()
     await this.#topic?.close()
   }
+}
+
+/** Throws REQUEST_REFUSED when they are too scattered to be remembered. */
+function addAll (set: OffsetRanges, offsets: readonly number[]): void {
+  for (const offset of offsets) set.add(offset)
+  if (set.ranges <= RANGES_MAX) return
+  throw new PlatformError('REQUEST_REFUSED', `The rows that are done with lie in more than ${RANGES_MAX} places and cannot be remembered`, { remedy: 'Redeliver without --reason and --step, so that neighbours are done with together.' })
 }
 
 function keyOf ({ pipeline, output }: RefusedRow): string {

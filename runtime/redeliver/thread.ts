@@ -3,8 +3,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { PlatformError } from '../errors.ts'
+import { OffsetRanges } from '../offset-ranges.ts'
 import { rejectedTopic } from '../schema.ts'
-import { Handled } from './handled.ts'
 import { handledOf } from './redelivery.ts'
 import { isSelected, refusedRows } from './refused.ts'
 import { Groups } from './report.ts'
@@ -49,7 +49,7 @@ export class Redeliveries {
     // Whoever asks for the memory of a redelivery shuts it out.
     if (this.#running.has(topic)) throw new PlatformError('REQUEST_REFUSED', `The refused rows of ${topic} are being delivered just now`, { remedy: 'Try again when that has ended.' })
     const known = (await broker.topics()).includes(rejectedTopic(topic).name)
-    const handled = known ? await handledOf(broker, topic) : new Handled()
+    const handled = known ? await handledOf(broker, topic) : new OffsetRanges()
     const groups = new Groups()
     const rows: RejectedList['rows'][number][] = []
     let [count, looked, more] = [0, 0, false]

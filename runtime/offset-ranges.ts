@@ -1,52 +1,50 @@
-import { PlatformError } from '../errors.ts'
-import type { Json } from '../plugin.ts'
-
-/** A set that is more scattered is refused: it is saved as a whole, in one record. */
-const RANGES_MAX = 50_000
+import type { Json } from './plugin.ts'
 
 /**
- * Offsets of a rejected topic that are done with, as ranges [from, to), ascending, with gaps between them. Saved as
- * differences: `[3, 2, 10, 1]` stands for 3, 4 and 15.
+ * A set of offsets of one partition, as ranges [from, to), ascending, with gaps between them. Saved as differences:
+ * `[3, 2, 10, 1]` stands for 3, 4 and 15.
  */
-export class Handled {
+export class OffsetRanges {
   #ranges: Array<[from: number, to: number]> = []
 
   /** What `toJson` gave; undefined: an empty set. */
-  static of (saved: Json | undefined): Handled {
-    const handled = new Handled()
+  static of (saved: Json | undefined): OffsetRanges {
+    const set = new OffsetRanges()
     const steps = Array.isArray(saved) ? saved as readonly number[] : []
     let at = 0
     for (let i = 0; i + 1 < steps.length; i += 2) {
       const from = at + (steps[i] as number)
       at = from + (steps[i + 1] as number)
-      handled.#ranges.push([from, at])
+      set.#ranges.push([from, at])
     }
-    return handled
+    return set
   }
 
+  /** Offsets. */
   get size (): number {
     return this.#ranges.reduce((sum, [from, to]) => sum + to - from, 0)
   }
 
+  /** How scattered they are: its size when it is saved. */
+  get ranges (): number {
+    return this.#ranges.length
+  }
+
   has (offset: number): boolean {
-    const i = this.#firstEndingAfter(offset)
-    const range = this.#ranges[i]
-    return range !== undefined && range[0] <= offset
+    return this.endOf(offset) > offset
   }
 
-  /** Throws REQUEST_REFUSED when they are too scattered to be remembered. */
-  add (offsets: Iterable<number>): void {
-    for (const offset of offsets) this.#add(offset, offset + 1)
-    if (this.#ranges.length > RANGES_MAX) {
-      throw new PlatformError('REQUEST_REFUSED', `The rows that are done with lie in more than ${RANGES_MAX} places and cannot be remembered`, { remedy: 'Redeliver without --reason and --step, so that neighbours are done with together.' })
-    }
+  /** The first offset from there on that is not in the set. */
+  endOf (offset: number): number {
+    const range = this.#ranges[this.#firstEndingAfter(offset)]
+    return range !== undefined && range[0] <= offset ? range[1] : offset
   }
 
-  addAll (other: Handled): void {
-    for (const [from, to] of other.#ranges) this.#add(from, to)
+  addAll (other: OffsetRanges): void {
+    for (const [from, to] of other.#ranges) this.add(from, to)
   }
 
-  /** Forgets what lies below: the topic does not hold it any more. */
+  /** Forgets the ranges that lie below. */
   dropBelow (first: number): void {
     this.#ranges = this.#ranges.filter(([, to]) => to > first)
   }
@@ -60,7 +58,8 @@ export class Handled {
     })
   }
 
-  #add (from: number, to: number): void {
+  /** Adds [from, to). */
+  add (from: number, to = from + 1): void {
     // Those that touch it become one with it.
     const first = this.#firstEndingAfter(from - 1)
     let end = first
@@ -70,7 +69,9 @@ export class Handled {
       least = Math.min(least, range[0])
       most = Math.max(most, range[1])
     }
-    this.#ranges.splice(first, end - first, [least, most])
+    // The usual case: the last range grows.
+    if (end === first + 1) this.#ranges[first] = [least, most]
+    else this.#ranges.splice(first, end - first, [least, most])
   }
 
   /** Index of the first range whose end is above the offset. */
