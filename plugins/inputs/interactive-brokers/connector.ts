@@ -119,7 +119,8 @@ export class Connector {
     if (this.#instruments !== undefined) return
     const { log } = this.#context
     const { linesMax } = this.#settings
-    const { instruments, problems } = await resolve(this.#settings.instruments, this.#progress.contracts, this.#rest)
+    const { instruments, problems: found } = await resolve(this.#settings.instruments, this.#progress.contracts, this.#rest)
+    const problems = [...found.values()]
     for (const problem of problems) log.error({ problem }, 'An instrument cannot be streamed')
     if (instruments.size === 0) throw new PlatformError('CONFIG_INVALID', problems.join(' '), { where: 'instruments', remedy: 'Correct the list.' })
     if (problems.length > 0) this.#status.trouble('instruments', problems.join(' '))

@@ -6,8 +6,8 @@ import type { Rest } from './rest.ts'
 export interface Resolved {
   /** By the text of the configuration. */
   readonly instruments: ReadonlyMap<string, Instrument>
-  /** One sentence for each text that names no instrument, or more than one. */
-  readonly problems: readonly string[]
+  /** By the text of the configuration: one sentence for each that names no instrument, or more than one. */
+  readonly problems: ReadonlyMap<string, string>
 }
 
 interface Listing {
@@ -32,12 +32,12 @@ export async function resolve (texts: readonly string[], known: ReadonlyMap<stri
   const tickers = await findTickers(unknown.filter(isConid), rest)
 
   const instruments = new Map<string, Instrument>()
-  const problems: string[] = []
+  const problems = new Map<string, string>()
   const taken = new Map<number, string>()
   for (const text of texts) {
     const found = known.get(text) ?? (isConid(text) ? { symbol: tickers.get(Number(text)) ?? text, conid: Number(text) } : choose(text, listings))
     if (typeof found === 'string') {
-      problems.push(found)
+      problems.set(text, found)
       continue
     }
     const twin = taken.get(found.conid)

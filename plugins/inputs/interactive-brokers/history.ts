@@ -1,8 +1,7 @@
-import { Backoff, pause } from '../../../runtime/backoff.ts'
-import { objectOf } from './json-object.ts'
+import { askBars, barRow, barsOf } from './bars.ts'
 import { gapsPerInstrumentMax } from './progress.ts'
-import { RestError } from './rest.ts'
 import type { Clock, Logger, Row } from '../../../runtime/plugin.ts'
+import type { BarRequest } from './bars.ts'
 import type { Gap } from './progress.ts'
 import type { Rest } from './rest.ts'
 
@@ -28,7 +27,8 @@ const windowHours = 8
 const windowsMax = 24
 // The gateway serves five at once, and has been seen to refuse the fifth.
 const parallel = 4
-const triesMax = 3
+
+type BarQuery = Pick<BarRequest, 'period' | 'untilMs'>
 
 /** Fills gaps with the one-minute bars of the gateway's history, oldest gap first, a few at a time. */
 export class History {
@@ -92,7 +92,7 @@ export class History {
       const now = clock.now()
       const recent = now - gap.from <= windowHours * hourMs
       const from = recent ? gap.from : Math.max(gap.from, to - windowHours * hourMs)
-      const query = recent ? periodOf(now - from) : `period=${windowHours}h&startTime=${stamp(to)}`
+      const query = recent ? { period: periodOf(now - from) } : { period: `${windowHours}h`, untilMs: to }
       const answer = await this.#ask(gap.conid, query)
       if (signal.aborted) return
       const rows = barRows(gap, answer, { from, to, receivedTime: clock.now() })
@@ -104,44 +104,25 @@ export class History {
     return bars > 0 ? { state: 'filled', bars } : { state: 'unfilled', bars, detail: 'the gateway has no bars of this time' }
   }
 
-  async #ask (conid: number, query: string): Promise<Readonly<Record<string, unknown>>> {
+  #ask (conid: number, query: BarQuery): Promise<Readonly<Record<string, unknown>>> {
     const { rest, signal, retryMs, retryMsMax } = this.#options
-    const retry = new Backoff({ firstMs: retryMs, maxMs: retryMsMax })
-    for (let tries = 1; ; tries++) {
-      try {
-        return checked(await rest.call('GET', `iserver/marketdata/history?conid=${conid}&bar=1min&outsideRth=true&${query}`))
-      } catch (error) {
-        if (signal.aborted) return {}
-        if (!(error instanceof RestError)) throw error
-        if (/no data/i.test(error.message)) return {}
-        if (!error.transient && tries >= triesMax) throw error
-        await pause(retry.nextMs(), signal)
-        if (signal.aborted) return {}
+    return askBars({ conid, bar: '1min', outsideHours: true, ...query }, {
+      rest,
+      signal,
+      retryMs,
+      retryMsMax,
+      async failed (error) {
         // The nightly reset forgets it, and the connection may outlive the reset. If it fails, so does the next try.
         if (/query \/accounts/i.test(error.message)) await rest.call('GET', 'iserver/accounts').catch(() => {})
       }
-    }
+    })
   }
-}
-
-/** The gateway answers a bar size that it does not understand with another one, without a word. */
-function checked (answer: unknown): Readonly<Record<string, unknown>> {
-  const history = objectOf(answer)
-  if (history['barLength'] !== undefined && history['barLength'] !== barMs / 1000) {
-    throw new RestError(200, `the gateway answered with bars of ${String(history['barLength'])} s instead of ${barMs / 1000} s`)
-  }
-  return history
 }
 
 /** The gateway's periods end now, or at startTime. */
 function periodOf (ms: number): string {
   const minutes = Math.ceil(ms / barMs) + 1
-  return `period=${minutes <= 30 ? `${minutes}min` : `${Math.ceil(minutes / 60)}h`}`
-}
-
-function stamp (ms: number): string {
-  const text = new Date(Math.ceil(ms / 1000) * 1000).toISOString()
-  return `${text.slice(0, 10).replaceAll('-', '')}-${text.slice(11, 19)}`
+  return minutes <= 30 ? `${minutes}min` : `${Math.ceil(minutes / 60)}h`
 }
 
 interface Window {
@@ -150,30 +131,10 @@ interface Window {
   readonly receivedTime: number
 }
 
-/** The bars that touch the window, each with what the gateway says about all of them. */
+/** The bars that touch the window. */
 function barRows (gap: Required<Gap>, answer: Readonly<Record<string, unknown>>, { from, to, receivedTime }: Window): Row[] {
-  const { data, barLength, priceFactor, volumeFactor, mdAvailability, mktDataDelay, ...others } = answer
-  const rows: Row[] = []
-  for (const bar of Array.isArray(data) ? data as readonly unknown[] : []) {
-    if (typeof bar !== 'object' || bar === null) continue
-    const { t } = bar as { readonly t?: unknown }
-    if (typeof t !== 'number' || t + barMs <= from || t > to) continue
-    rows.push({
-      ...bar,
-      symbol: gap.symbol,
-      conid: gap.conid,
-      source: 'history',
-      backfill: true,
-      complete: t + barMs <= receivedTime,
-      gap_from: gap.from,
-      received_time: receivedTime,
-      barLength,
-      priceFactor,
-      volumeFactor,
-      mdAvailability,
-      mktDataDelay,
-      answer: others
-    })
-  }
-  return rows
+  const { symbol, conid } = gap
+  return barsOf(answer)
+    .filter(({ start }) => start !== undefined && start + barMs > from && start <= to)
+    .map(bar => barRow(bar, answer, { symbol, conid, source: 'history', backfill: true, complete: bar.start! + barMs <= receivedTime, gap_from: gap.from, received_time: receivedTime }))
 }

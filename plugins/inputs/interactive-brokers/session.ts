@@ -10,7 +10,7 @@ import { Backoff, pause } from '../../../runtime/backoff.ts'
 import { objectOf } from './json-object.ts'
 import { RestError } from './rest.ts'
 import type { Clock, Logger } from '../../../runtime/plugin.ts'
-import type { Settings } from './options.ts'
+import type { GatewaySettings } from './gateway-options.ts'
 import type { Rest } from './rest.ts'
 import type { Status } from './status.ts'
 
@@ -20,7 +20,7 @@ export type Standing =
   | { readonly state: 'unreachable' | 'needs_login' | 'closed' | 'competing', readonly reason: string }
 
 export interface SessionOptions {
-  readonly settings: Settings
+  readonly settings: GatewaySettings
   readonly rest: Rest
   readonly status: Status
   readonly log: Logger
@@ -54,7 +54,7 @@ function judge (status: Readonly<Record<string, unknown>>, id: unknown, gateway:
 }
 
 function loginSentence (gateway: URL): string {
-  return `The gateway has no login: open ${gateway.origin} in a browser and log in; streaming goes on by itself.`
+  return `The gateway has no login: open ${gateway.origin} in a browser and log in; the rest goes on by itself.`
 }
 
 /** The brokerage session of one start of the connector. */
@@ -95,7 +95,7 @@ export class Session {
 
   #explain ({ state, reason }: Exclude<Standing, { state: 'ready' }>): string {
     if (state !== 'competing' || this.#mayTake) return reason
-    return `${reason} ${this.#options.settings.takeover === 'once' ? 'It was taken back once; streaming' : 'Streaming'} goes on when that program ends its session; takeover says whether to take it.`
+    return `${reason} ${this.#options.settings.takeover === 'once' ? 'It was taken back once; work' : 'Work'} goes on when that program ends its session; takeover says whether to take it.`
   }
 
   get #mayTake (): boolean {

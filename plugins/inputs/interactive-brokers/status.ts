@@ -1,7 +1,7 @@
 import type { Context } from '../../../runtime/plugin.ts'
 
 /** Where the connector stands; each phase is a state of its health. */
-export type Phase = 'connecting' | 'needs_login' | 'competing' | 'streaming'
+export type Phase = 'connecting' | 'needs_login' | 'competing' | 'streaming' | 'reading'
 /** What is wrong besides the phase, each kind at most once. */
 export type Trouble = 'stale' | 'instruments' | 'lines' | 'rights' | 'delayed' | 'penalty' | 'overflow' | 'rest'
 
@@ -41,6 +41,6 @@ export class Status {
     const key = `${state} ${reason}`
     if (key === this.#reported) return
     this.#reported = key
-    this.#context.health({ ok: state === 'streaming' && this.#troubles.size === 0, state, ...(reason !== '' && { reason }) })
+    this.#context.health({ ok: (state === 'streaming' || state === 'reading') && this.#troubles.size === 0, state, ...(reason !== '' && { reason }) })
   }
 }

@@ -44,7 +44,8 @@ export const faultKinds = {
   'clock-skew': { kind: 'switch', does: 'The gateway\'s clock is wrong: `_updated`, heartbeats and lastAccessed.', arguments: { ms: 'ahead, or behind when negative (60000)' } },
   'slow-rest': { kind: 'switch', does: 'Every REST answer is late.', arguments: { ms: 'how late (3000)', path: 'only paths that contain this' } },
   'too-many-requests': { kind: 'switch', does: '429 on every call.', arguments: {} },
-  'history-error': { kind: 'switch', does: 'History answers 500 "No data.".', arguments: {} }
+  'history-error': { kind: 'switch', does: 'History answers 500.', arguments: { conid: 'only this one', error: 'what it says (No data.)' } },
+  'history-blank': { kind: 'switch', does: 'History answers 200 without a body, as in a maintenance window.', arguments: { conid: 'only this one' } }
 } as const satisfies Record<string, FaultKind>
 
 /** The name of a fault that there is. */

@@ -37,7 +37,7 @@ export class Gateway {
     this.lines = new Lines(settings.lines)
     this.ledger = new Ledger(settings.ledgerFramesMax)
     // On the minute, so that a one-minute history bar at speed 1 is exactly one recorded bar.
-    const anchorMs = Math.floor(Date.now() / 60_000) * 60_000
+    const anchorMs = settings.anchorMs ?? Math.floor(Date.now() / 60_000) * 60_000
     this.instruments = listInstruments(readRecordings(settings.prices), settings.instruments, { anchorMs, speed: settings.speed, seed: settings.seed })
   }
 

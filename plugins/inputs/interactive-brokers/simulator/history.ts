@@ -26,6 +26,17 @@ const periodsMs: Record<string, { readonly ms: number, readonly max: number }> =
   m: { ms: 30 * dayMs, max: 182 },
   y: { ms: 365 * dayMs, max: 15 }
 }
+/** The smallest bar of a period: longer periods have no small bars. */
+const smallestBars: ReadonlyArray<{ readonly periodMs: number, readonly barMs: number }> = [
+  { periodMs: dayMs, barMs: minuteMs },
+  { periodMs: 7 * dayMs, barMs: 10 * minuteMs },
+  { periodMs: 31 * dayMs, barMs: hourMs },
+  { periodMs: 93 * dayMs, barMs: 2 * hourMs },
+  { periodMs: 184 * dayMs, barMs: 4 * hourMs },
+  { periodMs: 366 * dayMs, barMs: 8 * hourMs },
+  { periodMs: 3 * 366 * dayMs, barMs: dayMs },
+  { periodMs: Infinity, barMs: 7 * dayMs }
+]
 const pointsMax = 1000
 const sources: ReadonlySet<string> = new Set(['trades', 'midpoint', 'bid_ask'])
 
@@ -38,6 +49,7 @@ export function answerHistory (gateway: Gateway, query: ReadonlyMap<string, stri
   if (periodMs === undefined || untilMs === undefined) return { error: 'Bad Request: invalid period or startTime' }
   // A bar text that is not known is not refused; the real API then takes four hours.
   const barMs = barsMs[query.get('bar') ?? '1d'] ?? 4 * hourMs
+  if (barMs < smallestBars.find(step => periodMs <= step.periodMs)!.barMs) return { error: 'Bad Request: the bar is too small for the period' }
   const given = (query.get('source') ?? 'trades').toLowerCase()
   const source = (sources.has(given) ? given : 'trades') as Source
   const fromMs = Math.floor((untilMs - periodMs) / barMs) * barMs

@@ -50,7 +50,10 @@ function snapshotRow (gateway: Gateway, conidEx: string, fields: readonly string
 
 async function history ({ gateway, query }: Call): Promise<Answer> {
   if (gateway.historiesRunning >= gateway.settings.historiesMax) return { status: 429, body: { error: 'Too Many Requests', statusCode: 429 } }
-  if (gateway.faults.active('history-error') !== undefined) return { status: 500, body: { error: 'No data.', statusCode: 500 } }
+  const conid = Number.parseInt(query.get('conid') ?? '')
+  const fault = gateway.faults.active('history-error', conid)
+  if (fault !== undefined) return { status: 500, body: { error: String(fault['error'] ?? 'No data.'), statusCode: 500 } }
+  if (gateway.faults.active('history-blank', conid) !== undefined) return { body: '' }
   gateway.historiesRunning++
   try {
     await wait(gateway.settings.historyMs)

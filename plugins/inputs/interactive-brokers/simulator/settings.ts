@@ -20,12 +20,13 @@ export interface SimulatorOptions {
   readonly penaltyMs?: number // 429 on everything after the limit was broken
   readonly historiesMax?: number // in parallel
   readonly historyMs?: number // how long the gateway takes to answer one
+  readonly anchorMs?: number // when the first recorded bar is replayed; the start of this minute when left out. A fixed one makes history the same at every start
   readonly seed?: number // of what the recording lacks: sizes, spreads, jitter
   readonly ledgerFramesMax?: number // older frames are dropped from the ledger, and counted
   readonly faults?: readonly { readonly name: string, readonly args?: FaultArguments }[]
 }
 /** The options with their defaults. */
-export type Settings = Required<Omit<SimulatorOptions, 'instruments'>> & Pick<SimulatorOptions, 'instruments'>
+export type Settings = Required<Omit<SimulatorOptions, 'instruments' | 'anchorMs'>> & Pick<SimulatorOptions, 'instruments' | 'anchorMs'>
 
 /** Throws for a speed at which time would stand still or run backwards. */
 export function settle (options: SimulatorOptions): Settings {

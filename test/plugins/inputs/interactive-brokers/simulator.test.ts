@@ -332,7 +332,8 @@ await t.test('history is made of the ticks that were streamed', async t => {
 await t.test('history answers what is asked: at most 1,000 points, other sources, a period that ends earlier', async t => {
   const simulator = await open(t)
   const ask = async (query: string) => (await call(simulator, `/iserver/marketdata/history?conid=${apple}&${query}`))
-  t.equal(((await ask('period=1m&bar=1min')).json['data'] as Bar[]).length, 1000)
+  t.equal(((await ask('period=1w&bar=10min')).json['data'] as Bar[]).length, 1000)
+  t.match(await ask('period=1w&bar=1min'), { status: 500, json: { error: /too small/ } }, 'long periods have no small bars')
   t.equal((await ask('period=1d&bar=5mins')).json['barLength'], 14400, 'a wrong bar text is not refused')
   const [trades, bidAsk] = await Promise.all(['Trades', 'Bid_Ask'].map(async source => (await ask(`period=2h&bar=1h&source=${source}`)).json['data'] as Bar[]))
   const midpoint = (await ask('period=2h&bar=1h&source=Midpoint')).json['data'] as Bar[]
@@ -735,7 +736,7 @@ await t.test('clock-skew: the gateway is an hour ahead', async t => {
   t.ok(Number(client.data()[0]!['_updated']) > Date.now() + 3_000_000)
 })
 
-await t.test('slow-rest, too-many-requests, history-error', async t => {
+await t.test('slow-rest, too-many-requests, history-error, history-blank', async t => {
   const simulator = await open(t)
   fault(simulator, 'slow-rest', { ms: 1000, path: 'accounts' })
   let answered = false
@@ -748,6 +749,13 @@ await t.test('slow-rest, too-many-requests, history-error', async t => {
   simulator.clearFault('too-many-requests')
   fault(simulator, 'history-error')
   t.match(await call(simulator, `/iserver/marketdata/history?conid=${apple}`), { status: 500, json: { error: 'No data.' } })
+  simulator.clearFault('history-error')
+  simulator.fault('history-error', { conid: apple, error: 'Chart data unavailable' })
+  t.match(await call(simulator, `/iserver/marketdata/history?conid=${apple}`), { status: 500, json: { error: 'Chart data unavailable' } })
+  t.equal((await call(simulator, '/iserver/marketdata/history?conid=8314')).status, 200, 'only that one')
+  fault(simulator, 'history-blank', { conid: 8314 })
+  const blank = await fetch(`${simulator.url}/iserver/marketdata/history?conid=8314`)
+  t.same([blank.status, await blank.text()], [200, ''])
 })
 
 await t.test('every fault has a claim above', async t => {
