@@ -10,6 +10,7 @@ import type { RecordBatch } from 'apache-arrow'
 import type { Column } from '../batch.ts'
 import type { Objects } from '../objects/objects.ts'
 import type { Topic } from '../schema.ts'
+import type { LocalFile } from './local-file.ts'
 import type { LakeFile, Snapshot } from './manifest.ts'
 
 /** A batch has as many rows or bytes at most. */
@@ -62,23 +63,29 @@ export function mayHold (file: LakeFile, { from = -Infinity, to = Infinity, days
 type FileReading = LakeReading & { readonly events: EventTimes }
 
 async function * readFile (objects: Objects, file: LakeFile, reading: FileReading): AsyncGenerator<Batch, void, void> {
-  const { signal, topic } = reading
-  const local = await openLocal(objects, file, signal)
-  let reader: ParquetReader | undefined
+  const local = await openLocal(objects, file, reading.signal)
   try {
-    reader = await ParquetReader.open(local.handle, local.bytes)
+    for await (const batch of readRows(local, file.partition, reading)) {
+      const wanted = select(batch, reading)
+      if (wanted.length > 0) yield wanted
+    }
+  } finally {
+    await local.close()
+  }
+}
+
+/** All rows of a file. */
+export async function * readRows (local: LocalFile, partition: number, reading: LakeReading): AsyncGenerator<Batch, void, void> {
+  const { signal, topic } = reading
+  const reader = await ParquetReader.open(local.handle, local.bytes)
+  try {
     const fields = wantedNames(reader.names, reading.fields, topic)
     for (let group = 0; group < reader.groups.length; group++) {
       signal?.throwIfAborted()
-      const parts = await reader.group(group, [...fields, '_offset', '_ingest_time'])
-      for (const batch of parts.flatMap(records => batchesOf(records, fields, file.partition, reading))) {
-        const wanted = select(batch, reading)
-        if (wanted.length > 0) yield wanted
-      }
+      for (const records of await reader.group(group, [...fields, '_offset', '_ingest_time'])) yield * batchesOf(records, fields, partition, reading)
     }
   } finally {
-    reader?.close()
-    await local.close()
+    reader.close()
   }
 }
 

@@ -107,16 +107,25 @@ export class PartitionFiles {
     const { objects, events, context: { topic, metrics } } = this.#place
     const { bytes, sha256 } = await file.writer.finish()
     const wanted = `${topic.name}/date=${file.day}/${topic.name}-${bounds.partition}-${digits(bounds.from)}-${digits(bounds.to)}`
-    let name = `${wanted}.parquet`
-    if (await objects.read(name, { from: 0, to: 1 }) !== undefined) {
-      // A flush that ended before its commit left it, and the compaction may be about to remove it under that name.
-      orphans.push(name)
-      name = `${wanted}-${Date.now().toString(36)}.parquet`
-    }
+    const name = await this.#free(wanted, orphans)
     await objects.put(name, file.writer.path)
     metrics.count('files_written')
     metrics.count('files_bytes', bytes)
     return { name, rows: file.rows, bytes, sha256, ...bounds, ...file.span.span, schema: topic.hash, rule: events.rule }
+  }
+
+  /**
+   * The name for a file. What a flush left there that ended before its commit is the same file, and is replaced; unless
+   * it is so old that the compaction may be about to remove it: then the file gets another name, and the old one goes.
+   */
+  async #free (wanted: string, orphans: string[]): Promise<string> {
+    let name = `${wanted}.parquet`
+    for await (const { name: taken, modifiedAt } of this.#place.objects.list(wanted)) {
+      if (taken === name && Date.now() - modifiedAt < KEEP_MS / 2) continue
+      if (taken === name) name = `${wanted}-${Date.now().toString(36)}.parquet`
+      orphans.push(taken)
+    }
+    return name
   }
 
   async #drop (writer: ParquetWriter): Promise<void> {

@@ -8,7 +8,6 @@
 // A flush ends with a commit to the manifest, by which readers go: all of its files count from then on, or none. A range
 // that is written again is found there by its offsets and left: that is the whole of the exactness.
 
-import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { storageError } from '../../../runtime/durable.ts'
 import { defineOutput } from '../../../runtime/plugin.ts'
@@ -17,11 +16,11 @@ import { inStore } from '../../../runtime/objects/open.ts'
 import { EventTimes } from '../../../runtime/lake/event-time.ts'
 import { lakeOptions, openLake } from '../../../runtime/lake/lakes.ts'
 import { openLakeTable } from '../../../runtime/lake/table.ts'
+import { leftoverPrefix, removeLeftovers } from '../../../runtime/lake/leftovers.ts'
 import { takeOver } from '../../../runtime/lake/takeover.ts'
 import { EXTRA } from '../../../runtime/schema.ts'
 import { positionColumns } from '../../../runtime/arrow.ts'
 import { PartitionFiles } from './files.ts'
-import { leftoverPrefix, removeLeftovers } from './leftovers.ts'
 import type { Context, Sink } from '../../../runtime/plugin.ts'
 import type { LakeConfig } from '../../../runtime/lake/lakes.ts'
 import type { LakeTable } from '../../../runtime/lake/table.ts'
@@ -50,7 +49,7 @@ export default defineOutput({
       await objects.check()
       const files = await takeOver(objects, table)
       if (files > 0) context.log.info({ files }, 'Made the manifest of a lake that had none')
-      await removeLeftovers(objects, context, hostOf(config)).catch((error: unknown) => { throw storageError(error, objects.scratch) })
+      await removeLeftovers(objects, userOf(context), config.folder, context.log).catch((error: unknown) => { throw storageError(error, objects.scratch) })
     } catch (error) {
       objects.close()
       throw error
@@ -69,12 +68,11 @@ export default defineOutput({
 })
 
 function place (config: LakeConfig, context: Context): Promise<Objects> {
-  return openLake(config, { dataFolder: context.dataFolder, owner: leftoverPrefix(context, hostOf(config)) })
+  return openLake(config, { dataFolder: context.dataFolder, owner: leftoverPrefix(userOf(context), config.folder) })
 }
 
-/** A folder may be on a disk that several machines share. What goes to a store is written in the data folder, which is one platform's own. */
-function hostOf ({ folder }: LakeConfig): string {
-  return inStore(folder) ? 'store' : hostname()
+function userOf ({ pipeline, step }: Context): string {
+  return `${pipeline}.${step}`
 }
 
 function checkNames ({ topic }: Context): void {
