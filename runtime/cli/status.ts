@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { describe } from '../errors.ts'
+import { jobTable } from './job-lines.ts'
 import { count, duration, size, table } from './table.ts'
 import type { Admin } from './admin.ts'
 import type { TopicState } from '../broker/broker.ts'
+import type { ShownJob } from './job.ts'
 import type { PipelineStatus } from '../managed.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -26,6 +28,8 @@ interface Runtime { readonly runtime: string, readonly control: boolean, readonl
 interface Report {
   readonly runtimes: readonly Runtime[]
   readonly pipelines: readonly Pipeline[]
+  /** Empty where another runtime is the control side: only that one knows them. */
+  readonly jobs: readonly ShownJob[]
   readonly problems: ReadonlyArray<{ readonly file: string, readonly message: string }>
   readonly topics: readonly TopicState[]
   /** Why they are not known. */
@@ -41,27 +45,30 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     // Clears the screen, but not what was there before the first look.
     if (values.watch && !values.json) terminal.print('\u001b[2J\u001b[H')
     for (const line of values.json ? [JSON.stringify(report)] : lines(report)) terminal.print(line)
-    if (!values.watch || terminal.signal?.aborted === true) return report.pipelines.every(({ healthy }) => healthy) ? 0 : 1
+    if (!values.watch || terminal.signal?.aborted === true) return [...report.pipelines, ...report.jobs].every(({ healthy }) => healthy) ? 0 : 1
     await sleep(WATCH_MS, undefined, { ...(terminal.signal !== undefined && { signal: terminal.signal }) }).catch(() => {})
   }
 }
 
 async function reportOf (admin: Admin): Promise<Report> {
-  const [{ pipelines, problems }, { topics, topicsMissing }, { runtimes }] = await Promise.all([
+  const [{ pipelines, problems }, { topics, topicsMissing }, { runtimes }, { jobs }] = await Promise.all([
     admin.json<Pick<Report, 'pipelines' | 'problems'>>('GET', '/v1/pipelines'),
     // A broker that does not answer hides no pipeline, which says why it stands still.
     admin.json<Pick<Report, 'topics' | 'topicsMissing'>>('GET', '/v1/topics').catch((error: unknown) => ({ topics: [], topicsMissing: describe(error) })),
-    admin.json<Pick<Report, 'runtimes'>>('GET', '/v1/runtimes')
+    admin.json<Pick<Report, 'runtimes'>>('GET', '/v1/runtimes'),
+    admin.json<Partial<Pick<Report, 'jobs'>>>('GET', '/v1/jobs', 421)
   ])
-  return { runtimes, pipelines, problems, topics, ...(topicsMissing !== undefined && { topicsMissing }) }
+  return { runtimes, pipelines, jobs: jobs ?? [], problems, topics, ...(topicsMissing !== undefined && { topicsMissing }) }
 }
 
-function lines ({ runtimes, pipelines, problems, topics, topicsMissing }: Report): string[] {
-  const rows = pipelines.flatMap(pipeline => [summary(pipeline), ...pipeline.steps.map(stepRow)])
+function lines ({ runtimes, pipelines, jobs, problems, topics, topicsMissing }: Report): string[] {
+  const streams = pipelines.filter(({ id }) => !jobs.some(job => job.id === id))
+  const rows = streams.flatMap(pipeline => [summary(pipeline), ...pipeline.steps.map(stepRow)])
   const broken = problems.filter(({ file }) => !pipelines.some(({ id, state }) => state === 'broken' && file === `pipelines/${id}.yaml`))
   return [
     ...(runtimes.length < 2 ? [] : [...table(['RUNTIME', 'SIDE', 'UP', 'URL', 'REASON'], runtimes.map(runtimeRow), ['UP']), '']),
-    ...(rows.length === 0 ? ['There are no pipelines'] : table(['PIPELINE', 'STATE', 'ROWS/S', 'LAG', 'AGE', 'RESTARTS', 'REASON'], rows, ['ROWS/S', 'LAG', 'AGE', 'RESTARTS'])),
+    ...(rows.length === 0 ? [jobs.length === 0 ? 'There are no pipelines' : 'No pipeline runs all the time'] : table(['PIPELINE', 'STATE', 'ROWS/S', 'LAG', 'AGE', 'RESTARTS', 'REASON'], rows, ['ROWS/S', 'LAG', 'AGE', 'RESTARTS'])),
+    ...(jobs.length === 0 ? [] : ['', ...jobTable(jobs)]),
     '',
     ...(topicsMissing !== undefined ? [`Topics are not known: ${topicsMissing}`] : topics.length === 0 ? ['There are no topics'] : table(['TOPIC', 'ROWS', 'SIZE', 'NEWEST'], topics.map(topicRow), ['ROWS', 'SIZE', 'NEWEST'])),
     ...broken.flatMap(({ message }) => ['', 'Files that wait to be mended; what ran before runs on:', ...message.split('\n').map(line => `  ${line}`)])

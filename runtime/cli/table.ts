@@ -29,3 +29,8 @@ export function size (bytes: number): string {
   for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024
   return `${value >= 10 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
+
+/** ms since 1970 as 2024-01-02T06:00:00Z. */
+export function moment (ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z')
+}

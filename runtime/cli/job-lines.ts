@@ -1,0 +1,80 @@
+// Jobs and runs as lines for people.
+
+import { count, duration, moment, size, table } from './table.ts'
+import type { RunDetail, ShownJob, ShownRun } from './job.ts'
+
+export function jobTable (jobs: readonly ShownJob[]): string[] {
+  return table(['JOB', 'STATE', 'SCHEDULE', 'NEXT', 'LAST RUN', 'ROWS', 'REASON'], jobs.map(jobRow), ['ROWS'])
+}
+
+function jobRow ({ id, schedule, paused, next, running, queued, last }: ShownJob): string[] {
+  const waiting = running === undefined && queued > 0 ? 'queued' : ''
+  const state = running !== undefined ? 'running' : waiting !== '' ? waiting : paused ? 'paused' : last?.state === 'failed' ? 'failed' : 'scheduled'
+  return [
+    id,
+    state,
+    schedule,
+    next === undefined ? '' : `in ${duration(Math.max(0, next - Date.now()) / 1000)}`,
+    last === undefined ? '' : `${last.state} ${duration(Math.max(0, Date.now() - last.ended) / 1000)} ago`,
+    count((running ?? last)?.rows ?? 0),
+    last?.state === 'failed' ? reasonOf(last) : ''
+  ]
+}
+
+export function jobLines (job: ShownJob, runs: readonly ShownRun[]): string[] {
+  const { id, kind, description, schedule, catch_up: catchUp, paused, next, queued } = job
+  return [
+    `${id} (${kind})${description === '' ? '' : `: ${description}`}`,
+    `Schedule: ${schedule}${schedule === 'manual' ? '' : `, catch-up ${catchUp}`}${paused ? ', paused' : ''}${next === undefined ? '' : `, next at ${moment(next)}`}`,
+    ...queued === 0 ? [] : [`Waiting: ${queued} runs`],
+    '',
+    ...runs.length === 0 ? ['There were no runs yet'] : table(['RUN', 'STATE', 'KIND', 'INTERVAL', 'TOOK', 'ROWS', 'REJECTED', 'STARTED BY', 'REASON'], runs.map(runRow), ['TOOK', 'ROWS', 'REJECTED'])
+  ]
+}
+
+function runRow (run: ShownRun): string[] {
+  const { id, state, kind, rows, rejected, started_by: by } = run
+  return [id, state, kind, intervalOf(run), tookOf(run), count(rows), count(rejected), by, reasonOf(run)]
+}
+
+export function runLines (run: RunDetail): string[] {
+  const { steps, attempts, log } = run
+  return [
+    runLine(run),
+    `Interval: ${intervalOf(run)}. Started by: ${run.started_by}${run.started === 0 ? '' : `, at ${moment(run.started)}`}`,
+    ...run.error === '' ? [] : [`Reason: ${reasonOf(run)}`],
+    ...run.retry_at === 0 ? [] : [`It is tried again at ${moment(run.retry_at)}`],
+    ...steps.length === 0 ? [] : ['', ...table(['STEP', 'ROWS', 'SIZE', 'REJECTED'], steps.map(({ step, rows, bytes, rejected }) => [step, count(rows), size(bytes), count(rejected)]), ['ROWS', 'SIZE', 'REJECTED'])],
+    ...attempts.length < 2 ? [] : ['', ...table(['ATTEMPT', 'BEGAN', 'OUTCOME', 'REASON'], attempts.map(({ started, outcome, error }, i) => [`${i + 1}`, moment(started), outcome, error]))],
+    ...log.length === 0 ? [] : ['', ...log.map(({ time, level, message, fields }) => `${moment(time)} ${level.padEnd(5)} ${message}${fieldsOf(fields)}`)]
+  ]
+}
+
+/** What became of it, or what it is at. */
+export function runLine (run: ShownRun): string {
+  const { id, job, state, rows, rejected, attempt } = run
+  const tries = attempt > 1 ? `, attempt ${attempt}` : ''
+  const took = tookOf(run)
+  return `${job} ${id} ${state}: ${count(rows)} rows${rejected === 0 ? '' : `, ${count(rejected)} rejected`}${took === '' ? '' : ` in ${took}`}${tries}`
+}
+
+export function cancelLine ({ job, id, state }: ShownRun): string {
+  return state === 'cancelled' ? `${job} ${id} is cancelled` : `${job} ${id} is being cancelled`
+}
+
+export function reasonOf ({ error, step }: ShownRun): string {
+  return step === '' || error === '' ? error : `${step}: ${error}`
+}
+
+function intervalOf ({ from, to }: ShownRun): string {
+  return `${from === 0 ? '…' : moment(from)} ▶ ${moment(to)}`
+}
+
+function tookOf ({ started, ended }: ShownRun): string {
+  return started === 0 ? '' : duration(Math.max(0, (ended === 0 ? Date.now() : ended) - started) / 1000)
+}
+
+function fieldsOf (fields: Readonly<Record<string, unknown>>): string {
+  const { pipeline: _pipeline, job: _job, run: _run, ...rest } = fields
+  return Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`
+}

@@ -1,0 +1,191 @@
+// `twolane job …`: jobs and their runs on the running platform.
+
+import { parseArgs } from 'node:util'
+import { adminOptions, connect } from './admin.ts'
+import { follow } from './job-progress.ts'
+import { cancelLine, jobLines, jobTable, runLine, runLines } from './job-lines.ts'
+import { moment } from './table.ts'
+import { UsageError } from './terminal.ts'
+import type { Admin } from './admin.ts'
+import type { Json } from '../plugin.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface ShownRun {
+  readonly id: string
+  readonly job: string
+  readonly kind: string
+  readonly state: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted'
+  readonly from: number
+  readonly to: number
+  readonly started_by: string
+  readonly queued: number
+  readonly started: number
+  readonly ended: number
+  readonly retry_at: number
+  readonly attempt: number
+  readonly rows: number
+  readonly bytes: number
+  readonly rejected: number
+  readonly share?: number
+  readonly error: string
+  readonly step: string
+}
+export interface ShownJob {
+  readonly id: string
+  readonly kind: string
+  readonly description: string
+  readonly schedule: string
+  readonly catch_up: string
+  readonly paused: boolean
+  readonly healthy: boolean
+  readonly next?: number
+  readonly queued: number
+  readonly running?: ShownRun
+  readonly last?: ShownRun
+}
+export interface RunDetail extends ShownRun {
+  readonly steps: ReadonlyArray<{ readonly step: string, readonly rows: number, readonly bytes: number, readonly rejected: number }>
+  readonly attempts: ReadonlyArray<{ readonly started: number, readonly ended: number, readonly outcome: string, readonly error: string }>
+  readonly log: ReadonlyArray<{ readonly time: number, readonly level: string, readonly message: string, readonly fields: Readonly<Record<string, Json>> }>
+}
+
+/** Runs that `show` lists. */
+const RUNS_SHOWN = 20
+
+interface Call {
+  readonly admin: Admin
+  readonly terminal: Terminal
+  readonly values: Values
+  readonly names: readonly string[]
+}
+interface Values {
+  readonly token?: string | undefined
+  readonly json: boolean
+  readonly 'no-wait': boolean
+  readonly 'dry-run': boolean
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  readonly param?: readonly string[] | undefined
+}
+
+/** What each takes: names, at least and at most. */
+const verbs: Readonly<Record<string, readonly [call: (call: Call) => Promise<number>, min: number, max: number]>> = {
+  list: [list, 0, 0],
+  show: [show, 1, 2],
+  run: [start, 1, 1],
+  backfill: [backfill, 1, 1],
+  cancel: [cancel, 1, 2]
+}
+
+/** Resolves to 1 where a run that was waited for did not succeed. */
+export async function run (args: readonly string[], terminal: Terminal): Promise<number> {
+  const { values, positionals: [verb = 'list', ...names] } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...adminOptions,
+      json: { type: 'boolean', default: false },
+      'no-wait': { type: 'boolean', default: false },
+      'dry-run': { type: 'boolean', default: false },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      param: { type: 'string', multiple: true }
+    }
+  })
+  const [call, min, max] = verbs[verb] ?? []
+  if (call === undefined || min === undefined || max === undefined) throw new UsageError(`There is no "job ${verb}"; there are ${Object.keys(verbs).join(', ')}`)
+  if (names.length < min || names.length > max) throw new UsageError(max === 0 ? `"job ${verb}" takes no name` : `"job ${verb}" takes the name of a job${max === 2 ? ', and of a run' : ''}`)
+  return call({ admin: await connect(terminal, values.token), terminal, values, names })
+}
+
+async function list ({ admin, terminal, values }: Call): Promise<number> {
+  const { jobs } = await admin.json<{ jobs: ShownJob[] }>('GET', '/v1/jobs')
+  for (const line of values.json ? [JSON.stringify(jobs)] : jobs.length === 0 ? ['There are no jobs'] : jobTable(jobs)) terminal.print(line)
+  return 0
+}
+
+async function show ({ admin, terminal, values, names: [job = '', run] }: Call): Promise<number> {
+  if (run !== undefined) {
+    const detail = await admin.json<RunDetail>('GET', pathOf(job, run))
+    for (const line of values.json ? [JSON.stringify(detail)] : runLines(detail)) terminal.print(line)
+    return 0
+  }
+  const [shown, { runs }] = await Promise.all([
+    admin.json<ShownJob>('GET', `/v1/jobs/${encodeURIComponent(job)}`),
+    admin.json<{ runs: ShownRun[] }>('GET', `/v1/jobs/${encodeURIComponent(job)}/runs?limit=${RUNS_SHOWN}`)
+  ])
+  for (const line of values.json ? [JSON.stringify({ ...shown, runs })] : jobLines(shown, runs)) terminal.print(line)
+  return 0
+}
+
+async function start ({ admin, terminal, values, names: [job = ''] }: Call): Promise<number> {
+  const params = paramsOf(values.param ?? [])
+  const begun = await admin.json<ShownRun>('POST', `/v1/jobs/${encodeURIComponent(job)}/runs`, 202, {
+    ...(values.from !== undefined && { from: values.from }), ...(values.to !== undefined && { to: values.to }), ...(params !== undefined && { params })
+  })
+  return answer([begun], { admin, terminal, values })
+}
+
+async function backfill ({ admin, terminal, values, names: [job = ''] }: Call): Promise<number> {
+  const { from, to } = values
+  if (from === undefined || to === undefined) throw new UsageError('A backfill needs --from and --to')
+  const params = paramsOf(values.param ?? [])
+  const dryRun = values['dry-run']
+  const { intervals, runs } = await admin.json<{ intervals: Array<{ from: number, to: number }>, runs: ShownRun[] }>('POST', `/v1/jobs/${encodeURIComponent(job)}/backfills`, 202, {
+    from, to, dry_run: dryRun, ...(params !== undefined && { params })
+  })
+  if (!dryRun) return answer(runs, { admin, terminal, values })
+  if (values.json) terminal.print(JSON.stringify(intervals))
+  else for (const { from, to } of intervals) terminal.print(`${moment(from)} ▶ ${moment(to)}`)
+  return 0
+}
+
+async function cancel ({ admin, terminal, values, names: [job = '', run] }: Call): Promise<number> {
+  const id = run ?? (await admin.json<ShownJob>('GET', `/v1/jobs/${encodeURIComponent(job)}`)).running?.id
+  if (id === undefined) {
+    terminal.complain(`No run of ${job} is under way`)
+    return 1
+  }
+  const cancelled = await admin.json<ShownRun>('POST', `${pathOf(job, id)}/cancel`, 202)
+  terminal.print(values.json ? JSON.stringify(cancelled) : cancelLine(cancelled))
+  return 0
+}
+
+async function answer (runs: readonly ShownRun[], { admin, terminal, values }: Omit<Call, 'names'>): Promise<number> {
+  if (values['no-wait']) {
+    for (const run of runs) terminal.print(values.json ? JSON.stringify(run) : runLine(run))
+    return 0
+  }
+  let code = 0
+  for (const run of runs) {
+    const ended = await follow(() => admin.json<RunDetail>('GET', pathOf(run.job, run.id)), values.json ? { ...terminal, print: () => {} } : terminal)
+    // Ctrl-C: it goes on without being watched.
+    if (ended === undefined) return 130
+    if (values.json) terminal.print(JSON.stringify(ended))
+    if (ended.state !== 'succeeded') code = 1
+  }
+  return code
+}
+
+/** `--param topic=quotes`; a value that is JSON is taken as that. */
+function paramsOf (given: readonly string[]): Record<string, Json> | undefined {
+  if (given.length === 0) return undefined
+  return Object.fromEntries(given.map(text => {
+    const at = text.indexOf('=')
+    if (at < 1) throw new UsageError(`--param is written name=value, not ${JSON.stringify(text)}`)
+    return [text.slice(0, at), valueOf(text.slice(at + 1))]
+  }))
+}
+
+function valueOf (text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    // Not every text is JSON: it stands for itself.
+    return text
+  }
+}
+
+function pathOf (job: string, run: string): string {
+  return `/v1/jobs/${encodeURIComponent(job)}/runs/${encodeURIComponent(run)}`
+}
