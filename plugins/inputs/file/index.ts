@@ -1,4 +1,5 @@
-// Rows out of one file, read once or followed while it grows.
+// Rows out of files: of all that a path or glob names, each one taken once (runtime/intake), or of one file of lines that
+// is read once or followed while it grows (tail.ts).
 
 import { access, constants } from 'node:fs/promises'
 import { dirname, extname, resolve } from 'node:path'
@@ -7,6 +8,10 @@ import { defineInput, RowBatch } from '../../../runtime/plugin.ts'
 import { Csv } from '../../../runtime/formats/csv.ts'
 import { Lines } from '../../../runtime/formats/lines.ts'
 import { ndjson } from '../../../runtime/formats/ndjson.ts'
+import { FolderShelf } from '../../../runtime/intake/folder.ts'
+import { isGlob } from '../../../runtime/intake/glob.ts'
+import { takeOptions, takeSettings, textOptions } from '../../../runtime/intake/settings.ts'
+import { takeFiles } from '../../../runtime/intake/take.ts'
 import { Tail } from './tail.ts'
 import type { Chunk, Config, Context, Json } from '../../../runtime/plugin.ts'
 import type { Format } from '../../../runtime/formats/format.ts'
@@ -20,31 +25,32 @@ interface Checkpoint extends Place {
 }
 
 const options = {
-  path: { type: 'string', description: 'The file; a relative path begins at the folder of the project.', examples: ['/data/quotes.ndjson'] },
-  format: { type: 'string', description: 'ndjson: one JSON object a line; csv; auto: by the ending of the path.', enum: ['auto', 'ndjson', 'csv'], default: 'auto' },
-  follow: { type: 'boolean', description: 'Wait for the file and for more lines, also when the file is rotated (renamed, or cut off); false: end with the file.', default: false },
-  header: { type: 'array', description: 'CSV: the names of the columns; without it the first line has them.', items: { type: 'string' }, minItems: 1, default: null },
-  skip_lines: { type: 'integer', description: 'Lines to pass over at the beginning of the file.', default: 0, minimum: 0 },
-  delimiter: { type: 'string', description: 'CSV: what stands between two values; by default a comma, or a tab where the path ends with .tsv.', default: null, pattern: '^[^\\r\\n]+$' },
-  quote: { type: 'string', description: 'CSV: what stands around values that hold delimiters or line ends; empty: nothing is quoted.', default: '"', pattern: '^[^\\r\\n]?$' },
-  batch_rows: { type: 'integer', description: 'Rows of one batch at most.', default: 5000, minimum: 1, maximum: 100_000 },
-  line_bytes_max: { type: 'integer', description: 'Bytes of a line at most; a longer one is rejected.', default: 16 * 2 ** 20, minimum: 16, maximum: 256 * 2 ** 20 },
-  poll_ms: { type: 'integer', description: 'How often a followed file is looked at, in milliseconds.', default: 250, minimum: 10, maximum: 60_000 }
+  path: { type: 'string', description: 'The file, or a glob for many: * ? [a-z] {a,b}, and ** for folders in folders. A relative path begins at the folder of the project.', examples: ['/data/quotes.ndjson', 'exports/**/*.csv.gz'] },
+  format: { type: 'string', description: 'ndjson: one JSON object a line; json: one document with an array of objects; csv; parquet; auto: by the ending of the name.', enum: ['auto', 'ndjson', 'csv', 'json', 'parquet'], default: 'auto' },
+  follow: { type: 'boolean', description: 'Wait for the file and for more lines, also when the file is rotated (renamed, or cut off), or, of a glob, for more files; false: end when all is read. A run of a job always ends.', default: false },
+  ...textOptions,
+  ...takeOptions,
+  poll_ms: { type: 'integer', description: 'How often what is followed is looked at, in milliseconds.', default: 250, minimum: 10, maximum: 60_000 }
 } as const
 
 type FileConfig = Config<typeof options>
 
 export default defineInput({
-  description: 'Rows of a CSV or NDJSON file, read once or followed while it grows',
+  description: 'Rows of CSV, NDJSON, JSON and Parquet files, each taken once, or of one that is followed while it grows',
   options,
   shorthand: 'path',
+  bounded: true,
 
   async * read (given, context) {
+    if (takesMany(given, context)) {
+      yield * takeFiles(new FolderShelf(given.path, context.root, 'input.file.path'), takeSettings(given, 'input.file'), context)
+      return
+    }
     const config = placed(given, context)
     const { path, follow, poll_ms: pollMs, line_bytes_max: lineBytesMax } = config
     makeFormat(config, null) // A wrong configuration is told before the file is waited for.
     const tail = new Tail({ path, follow, pollMs, windowBytesMax: lineBytesMax + 2 ** 21 }, context)
-    let saved = context.checkpoint as Checkpoint | undefined
+    let saved = placeOf(context)
     try {
       while (await tail.open(saved)) {
         yield * readOne(tail, tail.offset === 0 ? undefined : saved, config, context)
@@ -58,6 +64,12 @@ export default defineInput({
   },
 
   async probe (given, context) {
+    if (takesMany(given, context)) {
+      takeSettings(given, 'input.file')
+      const { done } = await new FolderShelf(given.path, context.root, 'input.file.path').list().next()
+      if (done === true) context.log.warn({ path: given.path }, 'No file matches yet')
+      return
+    }
     const config = placed(given, context)
     makeFormat(config, null)
     // A followed file may come later; its folder has to be there.
@@ -69,6 +81,19 @@ export default defineInput({
     }
   }
 })
+
+/** One file of lines is followed by its bytes; everything else is taken file by file. */
+function takesMany ({ path, format }: FileConfig, { run }: Context): boolean {
+  return run !== undefined || isGlob(path) || format === 'json' || format === 'parquet' || /\.(?:gz|gzip|zst|zstd|parquet|pq)$/i.test(path)
+}
+
+function placeOf ({ checkpoint }: Context): Checkpoint | undefined {
+  const saved = checkpoint as Checkpoint | { readonly files: Json } | undefined
+  if (saved === undefined || !('files' in saved)) return saved
+  throw new PlatformError('CONFIG_INVALID', 'The pipeline has taken whole files so far, and what it knows of them is no place in a file that is followed.', {
+    where: 'input.file', remedy: 'Give the pipeline another name; the file is then read from its beginning.'
+  })
+}
 
 /** A relative path begins at the project's folder. */
 function placed (config: FileConfig, { root }: Context): FileConfig {
@@ -97,7 +122,7 @@ async function * readOne (tail: Tail, saved: Checkpoint | undefined, config: Fil
 }
 
 function makeFormat ({ path, format, header, delimiter, quote }: FileConfig, state: Json): Format {
-  const kind = format === 'auto' ? formatOf[extname(path).toLowerCase()] : format
+  const kind = format === 'auto' || format === 'json' || format === 'parquet' ? formatOf[extname(path).toLowerCase()] : format
   if (kind === undefined) throw new PlatformError('CONFIG_INVALID', `The ending of ${path} does not say what it holds.`, { where: 'input.file.format', remedy: 'Set format: ndjson or format: csv.' })
   if (kind === 'ndjson') return ndjson
   const separator = delimiter ?? (path.toLowerCase().endsWith('.tsv') ? '\t' : ',')
