@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { PlatformError } from '../errors.ts'
 import { storageError } from '../durable.ts'
 import { inStore } from '../objects/open.ts'
+import { checkParquet } from './parquet-check.ts'
 import type { FileHandle } from 'node:fs/promises'
 import type { Objects } from '../objects/objects.ts'
 import type { LakeFile } from './manifest.ts'
@@ -41,6 +42,7 @@ export async function openLocal (objects: Objects, file: LakeFile, signal?: Abor
     const { bytes, sha256 } = copy === undefined ? await hashFile(handle, signal) : await download(objects, file.name, handle, signal)
     if (bytes === 0 && copy !== undefined) throw missing(where)
     if (bytes !== file.bytes || (file.sha256 !== '' && sha256 !== file.sha256)) throw unlike(where)
+    if (file.sha256 === '') await checkParquet(handle, bytes, signal).catch((error: unknown) => { throw unlike(where, error) })
     return { handle, bytes, sha256, close }
   } catch (error) {
     await close()
@@ -83,6 +85,6 @@ function missing (where: string): PlatformError {
   })
 }
 
-function unlike (where: string): PlatformError {
-  return new PlatformError('LAKE_DAMAGED', 'The file is not what was written', { where, remedy: 'Bring it back from a copy; none of its rows were taken.' })
+function unlike (where: string, cause?: unknown): PlatformError {
+  return new PlatformError('LAKE_DAMAGED', 'The file is not what was written', { where, cause, remedy: 'Bring it back from a copy; none of its rows were taken.' })
 }
