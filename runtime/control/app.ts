@@ -14,6 +14,7 @@ import { qualityRoutes } from './quality.ts'
 import { queryRoutes } from './query.ts'
 import { redeliverRoutes } from './redeliver.ts'
 import { reloadRoutes } from './reload.ts'
+import { replayRoutes } from './replay.ts'
 import { RouteTable } from './route-table.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { topicRoutes } from './topics.ts'
@@ -94,6 +95,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)
     redeliverRoutes(routes, platform)
+    replayRoutes(routes, platform)
     runtimeRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
     qualityRoutes(routes, platform)

@@ -100,7 +100,8 @@ async function jobsOf ({ fleet, jobs }: Platform): Promise<Jobs> {
   return jobs
 }
 
-function askedBy ({ ip, headers }: FastifyRequest): string {
+/** Who started a run, for people. */
+export function askedBy ({ ip, headers }: FastifyRequest): string {
   return headers['user-agent'] === 'twolane' ? 'command line' : `api ${ip}`
 }
 

@@ -1,5 +1,7 @@
 import { lakeCompaction } from '../lake/compaction.ts'
+import { handoffTask, waitingOf } from '../warehouse/task.ts'
 import { qualityTask } from '../quality/task.ts'
+import { replayTask } from '../replay/task.ts'
 import type { Platform } from '../platform.ts'
 import type { Task } from './task.ts'
 
@@ -8,6 +10,8 @@ export function tasksOf (platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>): 
   const { root, clickhouse, warehouse, supervisor, config } = platform
   return [
     lakeCompaction({ pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas, dataFolder: config.dataFolder }),
-    qualityTask({ root, clickhouse, warehouse, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas })
+    handoffTask({ root, clickhouse, warehouse, broker: platform.broker, dataFolder: config.dataFolder, realtimeDays: config.realtimeDays, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }, waitingOf(platform.store)),
+    qualityTask({ root, clickhouse, warehouse, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }),
+    replayTask(supervisor)
   ]
 }
