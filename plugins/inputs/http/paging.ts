@@ -88,11 +88,18 @@ export class Pager {
     switch (kind) {
       case 'none':
       case 'window': return undefined
-      case 'page':
+      // Behind a page that is not full there may be rows by now that its rest, which nobody asks for again, comes before.
+      case 'page': return page.length === 0 || this.short(page) ? undefined : behind
       case 'offset': return page.length === 0 ? undefined : behind
       case 'cursor': return this.#cursor(behind, from, page, answer)
       case 'link': return this.#link(behind, page, answer)
     }
+  }
+
+  /** The page has rows, and fewer than were asked for: the last one, unless the source never gives as many. */
+  short (page: Page): boolean {
+    const { kind, size } = this.#paging
+    return kind === 'page' && size !== undefined && this.#more === undefined && page.length > 0 && page.length < size
   }
 
   /** A new pass may ask for the same places. */

@@ -93,6 +93,7 @@ export class Reading {
         at = { ...at, pass: { ...at.pass, to: this.#half(at.pass, answer) } }
         continue
       }
+      if (page !== undefined && at.place.pages === 0 && this.#pager.short(page)) await this.#checkShort(at, page, answer)
       const batch = page === undefined ? this.#pages.empty() : this.#take(page, at, answer)
       at = this.#behind(at, page, answer)
       yield { batch, checkpoint: this.#checkpoint(at) }
@@ -163,6 +164,21 @@ export class Reading {
     if (unplaced > 0) this.#context.metrics.count('rows_malformed', unplaced)
     if (taken.length + unplaced < batch.length) this.#context.metrics.count('rows_known', batch.length - taken.length - unplaced)
     return taken.length === batch.length ? batch : batch.select(Int32Array.from(taken))
+  }
+
+  /** Only the first page can tell a source that gives fewer rows than asked for from one that has no more. Throws SOURCE_REFUSED. */
+  async #checkShort ({ pass }: At, page: Page, answer: Answer): Promise<void> {
+    const { size } = this.#config.paging
+    let second: Answer | undefined
+    try {
+      second = await this.#client.ask(this.#pager.ask(pass, { pages: 1, rows: page.length }))
+    } catch (error) {
+      // Many sources refuse a page that they do not have.
+      if (error instanceof PlatformError && error.code === 'SOURCE_REFUSED') return
+      throw error
+    }
+    if (second === undefined || this.#config.paging.end_statuses.includes(second.status) || this.#pages.read(second).length === 0) return
+    throw refused(`The first page has ${page.length} rows, not the ${size} that were asked for, and there is a second one`, answer.url, 'Set paging.size to the rows of a page that the source gives. Where rows came in just now, the next attempt finds them.')
   }
 
   /** A window with as many rows as a page can have may have more, and there is no second page of it. */
