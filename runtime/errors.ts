@@ -25,6 +25,8 @@ const meanings = {
   LAKE_CONFLICT: { status: 409, retryable: false },
   LAKE_DAMAGED: { status: 500, retryable: false },
   JOB_RUNNING: { status: 409, retryable: true },
+  HANDOFF_UNVERIFIED: { status: 500, retryable: false },
+  HANDOFF_WAITING: { status: 409, retryable: true },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, retryable: false },
   MOVE_REFUSED: { status: 409, retryable: false },
   MOVE_UNVERIFIED: { status: 500, retryable: false },
