@@ -36,7 +36,7 @@ interface Common {
   readonly dimension: string
   /** Of the measured value: rows (or numbers, for sequenceGaps), their share in percent, or seconds (freshness). */
   readonly unit: 'rows' | 'percent' | 'seconds'
-  /** Both have the same operator; at least one is there. */
+  /** At least one of both is there; what breaks `error` breaks `warn`. */
   readonly warn?: Threshold
   readonly error?: Threshold
   /** Only rows within the sessions of this calendar count; empty: all. */

@@ -6,6 +6,7 @@ import type { Path } from '../problems.ts'
 import { operators } from './rule.ts'
 import type { Entry } from './rule-entry.ts'
 import type { Operator, Threshold } from './rule.ts'
+import { sideOf } from './threshold.ts'
 
 type OperatorText = { readonly [O in Operator]?: number | string | ReadonlyArray<number | string> }
 
@@ -43,8 +44,20 @@ export function readThresholds (entry: Entry, isAbsolute: boolean): Thresholds {
     if (isAbsolute) return { error: none }
     refuse([], 'has no threshold; add one, such as mustBeLessThan: 5, or warn: and error: with one each')
   }
-  if (found.warn !== undefined && found.error !== undefined && found.warn.operator !== found.error.operator) refuse(['error'], `has ${found.error.operator}, and warn has ${found.warn.operator}: both must ask the same`)
+  if (found.warn !== undefined && found.error !== undefined) checkPair(entry, found.warn, found.error)
   return found
+}
+
+/** Whatever is an error has to be a warning as well. */
+function checkPair ({ refuse }: Entry, warn: Threshold, error: Threshold): void {
+  const [warnFirst = 0, warnLast = warnFirst] = warn.values
+  const [errorFirst = 0, errorLast = errorFirst] = error.values
+  const side = sideOf(warn)
+  if (side !== sideOf(error) || (side === 'both' && (warn.operator !== 'mustBeBetween' || error.operator !== 'mustBeBetween'))) {
+    refuse(['error'], `has ${error.operator}, which does not go with ${warn.operator} of warn: both must be upper limits, lower limits or mustBeBetween`)
+  } else if (side === 'above' ? warnFirst > errorFirst : side === 'below' ? warnFirst < errorFirst : warnFirst < errorFirst || warnLast > errorLast) {
+    refuse(['warn'], 'is broken later than error; the warning has to come first')
+  }
 }
 
 function readThreshold (entry: Entry, text: OperatorText, path: Path): Threshold | undefined {

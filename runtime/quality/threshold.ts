@@ -53,29 +53,33 @@ export function formatThreshold ({ operator, values }: Threshold): string {
   return `${operator.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)} ${values.map(String).join(' and ')}`
 }
 
+/** On which side the bad values are; no measured value is below 0. */
+export function sideOf ({ operator, values: [first = 0] }: Threshold): 'above' | 'below' | 'both' {
+  switch (operator) {
+    case 'mustBeLessThan':
+    case 'mustBeLessOrEqualTo': return 'above'
+    case 'mustBeGreaterThan':
+    case 'mustBeGreaterOrEqualTo': return 'below'
+    case 'mustBe': return first === 0 ? 'above' : 'both'
+    default: return 'both'
+  }
+}
+
 /** Of the least and the greatest of several values, the one to judge by. */
 export function worseOf (threshold: Threshold, least: string, greatest: string): string {
-  switch (threshold.operator) {
-    case 'mustBeGreaterThan':
-    case 'mustBeGreaterOrEqualTo': return least
-    case 'mustBeLessThan':
-    case 'mustBeLessOrEqualTo': return greatest
-    default: return `if(${conditionOf(threshold, least)}, ${greatest}, ${least})`
+  switch (sideOf(threshold)) {
+    case 'below': return least
+    case 'above': return greatest
+    case 'both': return `if(${conditionOf(threshold, least)}, ${greatest}, ${least})`
   }
 }
 
 /** Sorts values, the worst one first. */
-export function badness ({ operator, values: [first = 0, second = first] }: Threshold, value: string): string {
-  switch (operator) {
-    case 'mustBeGreaterThan':
-    case 'mustBeGreaterOrEqualTo': return `${value} ASC`
-    case 'mustBeLessThan':
-    case 'mustBeLessOrEqualTo': return `${value} DESC`
-    case 'mustBe':
-    case 'mustBeBetween': return `abs(${value} - ${literal((first + second) / 2)}) DESC`
-    case 'mustNotBe':
-    case 'mustNotBeBetween': return `abs(${value} - ${literal((first + second) / 2)}) ASC`
-  }
+export function badness (threshold: Threshold, value: string): string {
+  const side = sideOf(threshold)
+  if (side !== 'both') return `${value} ${side === 'below' ? 'ASC' : 'DESC'}`
+  const { operator, values: [first = 0, second = first] } = threshold
+  return `abs(${value} - ${literal((first + second) / 2)}) ${operator.startsWith('mustNot') ? 'ASC' : 'DESC'}`
 }
 
 /** A number as SQL: always a Float64, whatever its size. */
