@@ -56,6 +56,13 @@ export const options = {
     default: 1,
     description: 'Requests for bars at the same time. The gateway takes five of all its clients together, and the streaming connector uses up to four after a gap.'
   },
+  poll_seconds: {
+    type: 'number',
+    minimum: 0.01,
+    maximum: 86_400,
+    default: 60,
+    description: 'In a pipeline without a schedule: how long after it has read everything it looks again, in seconds.'
+  },
   takeover: gatewayOptions.takeover,
   ca_file: gatewayOptions.ca_file,
   reject_unauthorized: gatewayOptions.reject_unauthorized,
@@ -82,6 +89,7 @@ export interface Settings extends GatewaySettings {
   readonly calendar: string | null
   readonly settleMs: number
   readonly parallel: number
+  readonly pollMs: number
 }
 
 /** Throws CONFIG_INVALID for a start that is no day. */
@@ -94,7 +102,8 @@ export function settle (config: Config<typeof options>): Settings {
     source: config.source,
     calendar: config.calendar,
     settleMs: config.settle_seconds * 1000,
-    parallel: config.parallel
+    parallel: config.parallel,
+    pollMs: config.poll_seconds * 1000
   }
 }
 

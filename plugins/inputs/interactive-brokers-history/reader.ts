@@ -75,7 +75,7 @@ export class Reader {
     this.#session = new Session({ settings, rest: this.#rest, status: this.#status, log: context.log, clock: context.clock, signal: this.#signal })
   }
 
-  /** Ends when every instrument is read as far as it goes, or at the signal. Throws CONFIG_INVALID and SOURCE_UNAVAILABLE: there is nothing to read. */
+  /** In a run it ends when every instrument is read as far as it goes; without one it looks again and again, until the signal. Throws CONFIG_INVALID and SOURCE_UNAVAILABLE: there is nothing to read. */
   async * chunks (): AsyncGenerator<Chunk, void, void> {
     const { calendar, api } = this.#settings
     this.#status.enter('connecting', `Connecting to ${api.origin}.`)
@@ -85,7 +85,11 @@ export class Reader {
       if (instruments === undefined) return
       const { found, rejected } = instruments
       if (rejected > 0) yield this.#chunk([])
-      yield * this.#read(found.map(instrument => this.#task(instrument)))
+      while (!this.#signal.aborted) {
+        yield * this.#read(found.map(instrument => this.#task(instrument)))
+        if (this.#context.run !== undefined) break
+        await pause(this.#settings.pollMs, this.#signal)
+      }
     } finally {
       this.#stop.abort()
       await Promise.allSettled(this.#running.values())

@@ -1,19 +1,17 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import t from 'tap'
-import plugin from '../../../plugins/inputs/interactive-brokers-history/index.ts'
-import { nextWindow } from '../../../plugins/inputs/interactive-brokers-history/windows.ts'
-import { barsMs } from '../../../plugins/inputs/interactive-brokers/bars.ts'
-import { startSimulator } from '../../../plugins/inputs/interactive-brokers/simulator/simulator.ts'
-import { configure } from '../../conform/configure.ts'
-import { fakeContext, fakeTopic, until } from '../../conform/context.ts'
-import type { AddressInfo } from 'node:net'
+import plugin from '../../../../plugins/inputs/interactive-brokers-history/index.ts'
+import { nextWindow } from '../../../../plugins/inputs/interactive-brokers-history/windows.ts'
+import { barsMs } from '../../../../plugins/inputs/interactive-brokers/bars.ts'
+import { startSimulator } from '../../../../plugins/inputs/interactive-brokers/simulator/simulator.ts'
+import { configure } from '../../../conform/configure.ts'
+import { fakeContext, fakeTopic, until } from '../../../conform/context.ts'
+import { answeringGateway } from './gateway.ts'
 import type { Test } from 'tap'
-import type { BarName } from '../../../plugins/inputs/interactive-brokers/bars.ts'
-import type { Simulator, SimulatorOptions } from '../../../plugins/inputs/interactive-brokers/simulator/simulator.ts'
-import type { PlatformError } from '../../../runtime/errors.ts'
-import type { Json, Row, Run } from '../../../runtime/plugin.ts'
-import type { FakeContext, FakeOptions } from '../../conform/context.ts'
+import type { BarName } from '../../../../plugins/inputs/interactive-brokers/bars.ts'
+import type { Simulator, SimulatorOptions } from '../../../../plugins/inputs/interactive-brokers/simulator/simulator.ts'
+import type { PlatformError } from '../../../../runtime/errors.ts'
+import type { Json, Row, Run } from '../../../../runtime/plugin.ts'
+import type { FakeContext, FakeOptions } from '../../../conform/context.ts'
 
 const [apple, ibm] = [265598, 8314]
 const minuteMs = 60_000
@@ -42,6 +40,12 @@ async function simulate (t: Test, options: SimulatorOptions = {}): Promise<Simul
   return simulator
 }
 
+async function answering (t: Test, history: () => unknown): Promise<{ readonly url: string }> {
+  const gateway = await answeringGateway(history)
+  t.teardown(() => gateway.close())
+  return gateway
+}
+
 interface Reading {
   readonly context: FakeContext
   readonly rows: Row[]
@@ -62,7 +66,7 @@ interface Given {
 }
 
 function begin ({ url }: Pick<Simulator, 'url'>, { config = {}, checkpoint, lose = Infinity, taken: told = () => {}, ...options }: Given = {}): { readonly reading: Reading, readonly ended: Promise<Reading> } {
-  const given: FakeOptions = { topic: fakeTopic('bars', ['symbol']), step: 'input', now, checkpoint: checkpoint === undefined ? undefined : JSON.parse(JSON.stringify(checkpoint)) as Json, ...options }
+  const given: FakeOptions = { topic: fakeTopic('bars', ['symbol']), step: 'input', now, run: { id: 'r1', kind: 'scheduled', from: 0, to: now }, checkpoint: checkpoint === undefined ? undefined : JSON.parse(JSON.stringify(checkpoint)) as Json, ...options }
   const context = fakeContext(given)
   const reading: Reading = { context, rows: [], checkpoint, error: undefined }
   const work = async (): Promise<Reading> => {
@@ -266,18 +270,6 @@ await t.test('a run that waits for a login, or whose rows nobody takes, ends at 
   t.equal((await plugin.read(configure(plugin, { ...quick, gateway: simulator.url }), stopped).next()).done, true)
 })
 
-/** A gateway whose history is told by the test. */
-async function answering (t: Test, answer: () => unknown): Promise<{ readonly url: string }> {
-  const server = createServer((request, response) => {
-    const path = request.url ?? ''
-    const body = path.includes('tickle') ? { session: 's', iserver: { authStatus: { authenticated: true, connected: true, competing: false } } } : path.includes('history') ? answer() : {}
-    response.setHeader('content-type', 'application/json').end(typeof body === 'string' ? body : JSON.stringify(body))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => { server.closeAllConnections(); server.close() })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/api` }
-}
-
 await t.test('bars that are none are rejected, and their neighbours are taken', async t => {
   const bar = (t: unknown): object => ({ o: 1, h: 2, l: 1, c: 2, v: 10, t })
   const at = now - hourMs
@@ -308,7 +300,7 @@ await t.test('delayed data are complete 20 minutes later', async t => {
 await t.test('with a calendar the bar of a day is complete when its session has ended', async t => {
   const days = [Date.UTC(2024, 6, 2, 13, 30), Date.UTC(2024, 6, 3, 13, 30)]
   const gateway = await answering(t, () => ({ barLength: 86_400, data: days.map(t => ({ t, o: 1 })) }))
-  const root = new URL('../../..', import.meta.url).pathname
+  const root = new URL('../../../..', import.meta.url).pathname
   const at = async (time: string, more = {}): Promise<number> => (await read(gateway, { root, now: Date.parse(time), config: { instruments: [apple], bar: '1d', start: '10d', calendar: 'XNYS', ...more } })).rows.length
   t.equal(await at('2024-07-03T16:59:59Z'), 1, 'the session ends at 13:00 on that day')
   t.equal(await at('2024-07-03T17:00:00Z'), 2)
