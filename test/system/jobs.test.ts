@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { range } from '../conform/broker.ts'
+import { files, job, write } from '../runtime/jobs/ledger.ts'
+import { eventually, makeProject, startPlatform } from './project.ts'
+import type { RunDetail, ShownJob, ShownRun } from '../../runtime/cli/job.ts'
+import type { RunningPlatform } from './project.ts'
+
+const KILLS = 3
+const env = { TWOLANE_CLICKHOUSE: 'http://127.0.0.1:9', TWOLANE_LOG_LEVEL: 'silent' }
+
+await t.test('a run that is killed again and again goes on under its id, and every row is there once', async t => {
+  const project = makeProject(t.testdir(), { ...files, 'ledger.txt': '3000 slow 100', 'pipelines/one.yaml': job('one', 'manual').replace('rows: 1000000', 'rows: 100') })
+  let platform: RunningPlatform | undefined
+  t.teardown(() => platform?.kill())
+  const run = async (id: string): Promise<RunDetail> => (await (platform as RunningPlatform).api<RunDetail>('GET', `/v1/jobs/one/runs/${id}`)).body
+
+  platform = await startPlatform(project, env)
+  const { body: { id } } = await platform.api<ShownRun>('POST', '/v1/jobs/one/runs')
+  for (let kill = 1; kill <= KILLS; kill++) {
+    const before = (await run(id)).rows
+    await eventually('it goes on', async () => {
+      const { rows, attempt } = await run(id)
+      return (attempt === kill && rows >= before + 200) || undefined
+    })
+    await platform.kill()
+    platform = await startPlatform(project, env)
+  }
+  // Whatever it looked like at the start, the source behaves now.
+  write(project.folder, '3000')
+  const ended = await eventually('it ends', async () => {
+    const detail = await run(id)
+    return detail.ended > 0 ? detail : undefined
+  })
+  t.match(ended, { id, state: 'succeeded' })
+  t.equal(ended.attempts.filter(({ outcome }) => outcome === 'interrupted').length, KILLS)
+  t.equal(ended.attempts.at(-1)?.outcome, 'succeeded')
+  t.equal((await platform.api<{ runs: ShownRun[] }>('GET', '/v1/jobs/one/runs')).body.runs.length, 1)
+  const rows = readFileSync(join(project.data, 'one.ndjson'), 'utf8').trim().split('\n').map(line => (JSON.parse(line) as { n: number }).n)
+  t.strictSame(rows, range(0, 3000))
+  t.equal(await platform.stop(), 0)
+})
+
+await t.test('a schedule goes on over a restart, and a stop in the middle of a run leaves it to the next start', async t => {
+  const project = makeProject(t.testdir(), { ...files, 'ledger.txt': '100 hang', 'pipelines/one.yaml': job('one', '{ every: 1s, catch_up: once }') })
+  let platform = await startPlatform(project, env)
+  t.teardown(() => platform.kill())
+  const shown = async (): Promise<ShownJob> => (await platform.api<ShownJob>('GET', '/v1/jobs/one')).body
+  const first = await eventually('the schedule begins a run', async () => {
+    const { running } = await shown()
+    return (running?.rows ?? 0) >= 100 ? running : undefined
+  })
+  t.match(first, { kind: 'scheduled', started_by: 'schedule' })
+  t.equal((first.to - first.from) % 1000, 0)
+  t.equal(await platform.stop(), 0, 'it stops in time although the source hangs')
+
+  write(project.folder, '150')
+  platform = await startPlatform(project, env)
+  const runs = await eventually('it is finished, and the schedule goes on', async () => {
+    const { body: { runs } } = await platform.api<{ runs: ShownRun[] }>('GET', '/v1/jobs/one/runs')
+    return runs.filter(({ state }) => state === 'succeeded').length >= 3 ? runs.toReversed() : undefined
+  })
+  t.match(runs[0], { id: first.id, state: 'succeeded', attempt: 2, rows: 150 })
+  for (const [i, { from }] of runs.entries()) if (i > 0) t.equal(from, runs[i - 1]?.to, 'no time is left out, and none comes twice')
+  t.equal(await platform.stop(), 0)
+})
