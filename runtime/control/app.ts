@@ -3,6 +3,7 @@
 
 import swagger from '@fastify/swagger'
 import fastify from 'fastify'
+import { boundaryRoutes } from './boundary.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { jobRoutes } from './jobs.ts'
@@ -97,6 +98,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     redeliverRoutes(routes, platform)
     replayRoutes(routes, platform)
     runtimeRoutes(routes, platform)
+    boundaryRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
     qualityRoutes(routes, platform)
   })

@@ -8,7 +8,7 @@ import { Gate } from './gate.ts'
 import { insertSql, spoolBody } from './insert.ts'
 import { readPipe } from './pipe.ts'
 import { parseRequest } from './request.ts'
-import { dress, dressSession } from './scope.ts'
+import { dress, dressSession, hasQueryId } from './scope.ts'
 import { Sessions } from './sessions.ts'
 import { readSource } from './source.ts'
 import type { Source } from './source.ts'
@@ -206,7 +206,7 @@ export class Queries {
 
   async #stop (queryId: string): Promise<void> {
     try {
-      await this.#engine.ask(`KILL QUERY WHERE Settings['log_comment'] = ${quote(queryId)} ASYNC`)
+      await this.#engine.ask(`KILL QUERY WHERE ${hasQueryId(queryId)} ASYNC`)
     } catch {
       // The query has its max_execution_time; nothing is owed to a client that has gone.
     }
@@ -220,7 +220,7 @@ export class Queries {
       if (token.kind === 'word' && token.text === 'SYNC') sql = `${sql.slice(0, token.start)}ASYNC${sql.slice(token.end)}`
       const id = token.kind === 'string' ? token.text.slice(1, -1) : ''
       if (id === '' || !this.#running.has(id)) continue
-      const engineId = await this.#engine.ask(`SELECT query_id FROM system.processes WHERE Settings['log_comment'] = ${quote(id)} LIMIT 1`)
+      const engineId = await this.#engine.ask(`SELECT query_id FROM system.processes WHERE ${hasQueryId(id)} LIMIT 1`)
       sql = `${sql.slice(0, token.start)}${quote(engineId)}${sql.slice(token.end)}`
     }
     return Buffer.from(sql, 'latin1').toString()

@@ -39,13 +39,24 @@ export async function dressSession (connection: Connection, { request, statement
   return undo
 }
 
+/** SQL: whether a running query has that id. */
+export function hasQueryId (id: string): string {
+  return `(Settings['log_comment'] = ${quote(id)} OR endsWith(Settings['log_comment'], ${quote(behindComment(id))}))`
+}
+
+/** Where a query has a comment of its own, its id stands behind it. */
+function behindComment (id: string): string {
+  return ` query_id=${id}`
+}
+
 /**
  * The query's id travels as its comment, the one thing by which the engine's list of queries can be searched.
  * What writes may take longer than a read may: cut off in the middle it could leave a part of its rows behind.
  */
 function settingsOf (request: QueryRequest, verb: string): Map<string, string> {
   const patience: Array<[string, string]> = readingVerbs.has(verb) ? [] : [['max_execution_time', writeSeconds]]
-  return new Map([['log_comment', request.queryId], ...patience, ...request.settings])
+  const comment = request.settings.get('log_comment') ?? ''
+  return new Map([...patience, ...request.settings, ['log_comment', comment === '' ? request.queryId : `${comment}${behindComment(request.queryId)}`]])
 }
 
 async function assign (connection: Connection, request: QueryRequest, settings: ReadonlyMap<string, string>): Promise<void> {
