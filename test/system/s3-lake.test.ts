@@ -78,7 +78,7 @@ await t.test('a lake in a store that is away at the start and breaks under load 
     address: 's3://trades-lake/raw', dataFolder: folder, owner: 'test.', store: { endpoint: server.endpoint, region: null, pathStyle: null, accessKey, secretKey, requestMs: 20_000 }
   })
   const found: number[] = []
-  for await (const { name } of objects.list('trades/')) {
+  for await (const { name } of objects.list('trades/date=')) {
     const bytes = await objects.read(name) as Uint8Array
     const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, compressors: { ZSTD: (input: Uint8Array) => zstdDecompressSync(input) } })
     for (const row of rows) found.push(Number(row['n']))

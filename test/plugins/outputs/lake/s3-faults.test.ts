@@ -87,7 +87,7 @@ function hashOf (content: Uint8Array | undefined): string {
 
 async function namesIn (objects: Objects): Promise<string[]> {
   const names: string[] = []
-  for await (const { name } of objects.list('')) names.push(name)
+  for await (const { name } of objects.list('')) if (!name.includes('/_manifest/')) names.push(name)
   return names
 }
 

@@ -24,6 +24,7 @@ function storeAt (endpoint: string, address: string, dataFolder: string): Promis
 async function rowsIn (objects: Objects): Promise<number[]> {
   const found: Array<Record<string, unknown>> = []
   for await (const { name } of objects.list('')) {
+    if (!name.endsWith('.parquet')) continue
     const bytes = await objects.read(name) as Uint8Array
     found.push(...await parquetReadObjects({ file: new Uint8Array(bytes).buffer, compressors }))
   }
