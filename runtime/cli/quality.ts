@@ -14,7 +14,6 @@ interface Result {
   readonly level: 'ok' | 'warn' | 'error'
   readonly value: number | null
   readonly unit: string
-  readonly threshold: string
   readonly message: string
   readonly examples: ReadonlyArray<Readonly<Record<string, Json>>>
 }
@@ -46,16 +45,22 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
 function lines ({ rules }: Report): string[] {
   if (rules.length === 0) return ['No schema has quality rules']
   return [
-    ...table(['TOPIC', 'RULE', 'LEVEL', 'VALUE', 'LIMIT', 'OF', 'CHECKED'], rules.flatMap(rowsOf), ['VALUE']),
+    ...table(['TOPIC', 'RULE', 'LEVEL', 'VALUE', 'MUST BE', 'OF', 'CHECKED'], rules.flatMap(rowsOf), ['VALUE']),
     ...rules.flatMap(({ results }) => results.filter(({ level }) => level !== 'ok').flatMap(({ message, examples }) => ['', message, ...examples.map(example => `  ${JSON.stringify(example)}`)]))
   ]
 }
 
 function rowsOf ({ topic, rule, warn, error, rejects, results }: Rule): string[][] {
-  const limit = rejects ? `${error ?? ''}, else rejected` : error ?? warn ?? ''
+  const limits = [warn === null ? '' : `warn ${plain(warn)}`, error === null ? '' : `error ${plain(error)}`, rejects ? 'rejects rows' : '']
+  const limit = limits.filter(part => part !== '').join(', ')
   if (results.length === 0) return [[topic, rule, 'not checked', '', limit, '', '']]
-  return results.map(({ scope, at, from, level, value, unit, threshold }) => [
+  return results.map(({ scope, at, from, level, value, unit }) => [
     topic, rule, level, value === null ? '' : `${Number(value.toPrecision(6))}${unit === 'percent' ? ' %' : unit === 'seconds' ? ' s' : ''}`,
-    level === 'ok' ? limit : threshold, scope === 'day' ? new Date(from).toISOString().slice(0, 10) : 'now', `${duration(Math.max(0, Date.now() - at) / 1000)} ago`
+    limit, scope === 'day' ? new Date(from).toISOString().slice(0, 10) : 'now', `${duration(Math.max(0, Date.now() - at) / 1000)} ago`
   ])
+}
+
+/** `less than 5` of `must be less than 5`: the heading says the rest. */
+function plain (threshold: string): string {
+  return threshold.replace(/^must be /, '')
 }

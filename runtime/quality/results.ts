@@ -59,9 +59,13 @@ export async function keepResults (client: ClickHouse, results: readonly Quality
   if (results.length === 0) return
   await ensureResults(client)
   const rows = results.map(({ value, examples, ...result }) => JSON.stringify({
-    at: at / 1000, dataset, scope, from_time: span.from / 1000, to_time: span.to / 1000, ...result, value: value ?? null, examples: JSON.stringify(examples), run
+    at: timeText(at), dataset, scope, from_time: timeText(span.from), to_time: timeText(span.to), ...result, value: value ?? null, examples: JSON.stringify(examples), run
   }))
   await client.command(`INSERT INTO ${quoteTable(qualityTable)} FORMAT JSONEachRow\n${rows.join('\n')}`)
+}
+
+function timeText (ms: number): string {
+  return new Date(ms).toISOString().slice(0, -1).replace('T', ' ')
 }
 
 const columns = [
