@@ -64,7 +64,7 @@ export function qualityRoutes (app: FastifyInstance, platform: Platform): void {
     const { topic } = request.query
     if (topic !== undefined) checkTopic(platform, topic)
     const rules = [...platform.supervisor.schemas.values()].filter(({ name }) => topic === undefined || name === topic).flatMap(({ name, quality = [] }) => quality.map(one => ({ topic: name, one })))
-    const latest = rules.length === 0 ? [] : await withClient(platform, client => latestResults(client, topic))
+    const latest = rules.length === 0 ? [] : await withClient(platform, client => latestResults(client, { topic }))
     const answers = rules.map(({ topic, one }) => ruleAnswer(topic, one, latest.filter(result => result.topic === topic && result.rule === one.name)))
     return { level: worst(answers.flatMap(({ results }) => results)), rules: answers }
   })

@@ -73,9 +73,10 @@ const columns = [
   'toUnixTimestamp64Milli(at) AS at_ms', 'toUnixTimestamp64Milli(from_time) AS from_ms', 'toUnixTimestamp64Milli(to_time) AS to_ms'
 ].join(', ')
 
-/** The last result of each rule, dataset and scope. */
-export async function latestResults (client: ClickHouse, topic?: string): Promise<KeptResult[]> {
-  return read(client, `WHERE at > now() - INTERVAL ${LATEST_DAYS} DAY${topic === undefined ? '' : ' AND topic = {topic:String}'} ORDER BY topic, rule, at DESC LIMIT 1 BY topic, rule, dataset, scope`, { topic })
+/** The last result of each rule, dataset and scope, as it was at a moment, in ms since 1970. */
+export async function latestResults (client: ClickHouse, { topic, at = Date.now() }: { readonly topic?: string | undefined, readonly at?: number } = {}): Promise<KeptResult[]> {
+  const then = 'fromUnixTimestamp64Milli({at:Int64}, \'UTC\')'
+  return read(client, `WHERE at <= ${then} AND at > ${then} - INTERVAL ${LATEST_DAYS} DAY${topic === undefined ? '' : ' AND topic = {topic:String}'} ORDER BY topic, rule, at DESC LIMIT 1 BY topic, rule, dataset, scope`, { topic, at })
 }
 
 export interface Wanted {

@@ -49,7 +49,7 @@ export function qualityTask (parts: QualityParts): Task {
 
 async function run (parts: QualityParts, context: TaskContext): Promise<void> {
   const { topic, day } = paramsOf(parts, context)
-  const datasets = datasetsOf(parts.pipelines(), parts.schemas()).filter(({ schema }) => topic === undefined || schema.name === topic)
+  const datasets = datasetsOf(parts.pipelines(), parts.schemas()).filter(({ schema, lane }) => (topic === undefined || schema.name === topic) && (day !== undefined || lane === 'streaming'))
   if (datasets.length === 0 || parts.warehouse === undefined) return
   const kept = await connectClickHouse(parts.warehouse, { signal: context.signal })
   try {
@@ -85,8 +85,8 @@ interface Job {
   readonly context: TaskContext
 }
 
-async function checkDataset ({ root, clickhouse }: QualityParts, dataset: Dataset, { kept, day, context }: Job): Promise<void> {
-  const url = dataset.url ?? clickhouse
+async function checkDataset ({ root, clickhouse, warehouse }: QualityParts, dataset: Dataset, { kept, day, context }: Job): Promise<void> {
+  const url = dataset.url ?? (dataset.lane === 'streaming' ? clickhouse : warehouse)
   if (url === undefined) return
   const { signal } = context
   const client = await connectClickHouse(url, { signal })
@@ -111,15 +111,16 @@ function recent ({ from, to }: TaskContext['run']): { readonly from: number, rea
   return { from: Math.max(Math.min(from, to - CHECK_MS), to - SPAN_MS_MAX), to }
 }
 
-function whereOf ({ schema, topic }: Dataset, day: string): string {
-  return `_topic = ${quoteText(topic)} AND toDate32(${quoteName(timeColumn(schema))}) = toDate32(${quoteText(day)})`
+/** Of the warehouse, what was loaded directly: what was handed over was checked then. */
+function whereOf ({ schema, topic, lane }: Dataset, day: string): string {
+  return `${lane === 'warehouse' ? '_version = 0 AND ' : ''}_topic = ${quoteText(topic)} AND toDate32(${quoteName(timeColumn(schema))}) = toDate32(${quoteText(day)})`
 }
 
 /** Says which rules are on another level than at the last check of that kind. */
-async function tell (kept: ClickHouse, results: readonly QualityResult[], { dataset, scope }: Check, { log }: TaskContext): Promise<void> {
+async function tell (kept: ClickHouse, results: readonly QualityResult[], { dataset, scope, at }: Check, { log }: TaskContext): Promise<void> {
   const [first] = results
   if (first === undefined) return
-  const before = new Map((await latestResults(kept, first.topic)).filter(one => one.dataset === dataset && one.scope === scope).map(({ rule, level }) => [rule, level]))
+  const before = new Map((await latestResults(kept, { topic: first.topic, at })).filter(one => one.dataset === dataset && one.scope === scope).map(({ rule, level }) => [rule, level]))
   for (const { rule, topic, level, value, threshold, failing, message } of results) {
     if (level === (before.get(rule) ?? 'ok')) continue
     const fields = { topic, rule, dataset, level, value, threshold, failing, reason: message }

@@ -15,7 +15,7 @@ async function check (rules: string, rows: readonly Row[], moments: readonly num
   const table = await ground.store(schema, rows.map(row => ({ symbol: 'A', ...row })))
   const results: Array<Record<string, QualityResult>> = []
   for (const now of moments) {
-    const found = await checkNow(ground.client, { schema, topic: schema.name, table, url: undefined }, { span: { from: now - spanMs, to: now }, calendars: calendarsOf(process.cwd()) })
+    const found = await checkNow(ground.client, { schema, topic: schema.name, table, lane: 'streaming', url: undefined }, { span: { from: now - spanMs, to: now }, calendars: calendarsOf(process.cwd()) })
     results.push(Object.fromEntries(found.map(result => [result.rule, result])))
   }
   return results
