@@ -17,6 +17,9 @@ import type { Instrument } from '../interactive-brokers/progress.ts'
 import type { Settings } from './options.ts'
 import type { Window } from './windows.ts'
 
+/** Reasons that a text for people holds at most. */
+const refusalsShown = 5
+
 /** An instrument and how far it is to be read: bars that begin in [from, to). */
 interface Task extends Instrument {
   from: number
@@ -53,6 +56,8 @@ export class Reader {
   readonly #place: Place
   readonly #running = new Map<number, Promise<Fetched>>()
   #complete: Completeness
+  /** Why instruments are not read, by the symbol. */
+  readonly #refused = new Map<string, string>()
   #opening: Promise<void> | undefined
 
   constructor (settings: Settings, context: Context) {
@@ -106,7 +111,7 @@ export class Reader {
       try {
         const { instruments, problems } = await resolve(texts, this.#place.contracts, this.#rest)
         if (instruments.size === 0) throw new PlatformError('CONFIG_INVALID', [...problems.values()].join(' '), { where: 'instruments', remedy: 'Correct the list.' })
-        for (const [symbol, problem] of problems) this.#reject({ symbol }, problem)
+        for (const [symbol, problem] of problems) this.#refuse({ symbol }, problem)
         this.#place.keep(instruments)
         return { found: [...instruments.values()], rejected: problems.size }
       } catch (error) {
@@ -131,7 +136,7 @@ export class Reader {
   async * #read (tasks: readonly Task[]): AsyncGenerator<Chunk, void, void> {
     const { metrics, log } = this.#context
     const waiting = tasks.filter(({ from, to }) => from < to)
-    const refused: string[] = []
+    let refusals = 0
     while (!this.#signal.aborted) {
       while (this.#running.size < this.#settings.parallel && waiting.length > 0) this.#start(waiting.shift() as Task)
       metrics.gauge('instruments_left', waiting.length + this.#running.size)
@@ -141,17 +146,18 @@ export class Reader {
       this.#running.delete(task.conid)
       if (this.#signal.aborted) return
       for (const [row, why] of malformed) this.#malformed(row, why)
-      if (reason !== undefined) {
-        refused.push(reason)
-        this.#reject({ symbol: task.symbol, conid: task.conid }, reason)
+      if (reason === undefined) this.#accept(task.symbol)
+      else {
+        refusals++
+        this.#refuse({ symbol: task.symbol, conid: task.conid }, reason)
       }
       if (next !== undefined) this.#start(Object.assign(task, { from: next }))
       if (last !== undefined) this.#place.took(task.conid, last)
       if (rows.length > 0 || malformed.length > 0 || reason !== undefined) yield this.#chunk(rows)
     }
     if (this.#signal.aborted) return
-    if (refused.length > 0 && refused.length === tasks.length) throw new PlatformError('SOURCE_UNAVAILABLE', refused.slice(0, 5).join(' '), { remedy: 'Check the instruments and the rights of the login; the next run goes on from the same place.' })
-    log.info({ instruments: tasks.length - refused.length, refused: refused.length }, 'All bars that there are were read')
+    if (refusals > 0 && refusals === tasks.length && this.#context.run !== undefined) throw new PlatformError('SOURCE_UNAVAILABLE', this.#refusals(), { remedy: 'Check the instruments and the rights of the login; the next run goes on from the same place.' })
+    log.info({ instruments: tasks.length - refusals, refused: refusals }, 'All bars that there are were read')
   }
 
   #chunk (rows: readonly Row[]): Chunk {
@@ -211,10 +217,23 @@ export class Reader {
     this.#context.reject(row, reason)
   }
 
-  #reject (row: Row, reason: string): void {
+  /** Rejected once for each reason: without runs the same instrument is asked for again and again. */
+  #refuse (row: { readonly symbol: string, readonly conid?: number }, reason: string): void {
+    if (this.#refused.get(row.symbol) === reason) return
+    this.#refused.set(row.symbol, reason)
     this.#context.reject(row, reason)
     this.#context.log.error({ ...row, reason }, 'An instrument cannot be read')
-    this.#status.trouble('instruments', reason)
+    this.#status.trouble('instruments', this.#refusals())
+  }
+
+  #accept (symbol: string): void {
+    if (this.#refused.delete(symbol)) this.#status.trouble('instruments', this.#refused.size === 0 ? undefined : this.#refusals())
+  }
+
+  #refusals (): string {
+    const shown = [...this.#refused.values()].slice(0, refusalsShown)
+    const left = this.#refused.size - shown.length
+    return left === 0 ? shown.join(' ') : `${shown.join(' ')} So it is with ${left} more.`
   }
 
   /** One at a time, whoever asks: it opens the brokerage session where there is none, and waits for a login. */

@@ -1,8 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { calendarNames, readCalendar } from '../../../runtime/calendar/calendar.ts'
+import { main } from '../../../runtime/cli/main.ts'
 import { parseCalendar } from '../../../runtime/calendar/calendar-file.ts'
+import { capture } from '../cli/capture.ts'
 import type { Calendar } from '../../../runtime/calendar/calendar.ts'
 import type { PlatformError } from '../../../runtime/errors.ts'
 import type { Test } from 'tap'
@@ -198,6 +200,13 @@ holidays:
   t.match(problems('time_zone: UTC\nfrom: 2024-01-01\nto: 2024-12-31\nsessions: []\nholydays: []\n').join('\n'), /holydays: unknown key; did you mean "holidays"\?/)
   t.match(problems('time_zone: UTC\nfrom: 2024-01-01\nto: 2024-12-31\nsessions: [{ days: [mondey], open: 9:00, close: 10:00 }]').join('\n'), /did you mean "monday"\?(.|\n)*open: must match/)
   t.match(problems('time_zone: UTC\nfrom: 2024-01-01\nto: 2024-12-31\nsessions:\n  - { days: [monday], open: 17:00, close: 16:00, overnight: true }\n  - { days: [sunday], open: 16:00, close: 18:00 }').join('\n'), /sessions: the sessions of (sunday and monday|monday and sunday) overlap/)
+})
+
+await t.test('lint checks the calendars', async t => {
+  const folder = t.testdir({ config: { calendars: { 'own.yaml': 'time_zone: UTC\nfrom: 2024-01-01\nto: 2024-12-31\nsessions: []\n', '24x7.yaml': await readFile(join(root, 'config/calendars/24x7.yaml'), 'utf8') } }, 'package.json': '{}' })
+  const { terminal, lines, complaints } = capture(folder)
+  t.equal(await main(['lint'], terminal), 1)
+  t.strictSame([...lines, ...complaints], ['config/calendars/own.yaml:4:1 sessions: must not be empty', '2 files checked, 1 problem'])
 })
 
 await t.test('a calendar that does not exist is told with those that do', async t => {

@@ -56,7 +56,8 @@ interface Reading {
 interface Given {
   readonly config?: Readonly<Record<string, Json>>
   readonly now?: number
-  readonly run?: Run
+  /** null: the pipeline has no runs. */
+  readonly run?: Run | null
   readonly checkpoint?: Json | undefined
   readonly root?: string
   /** The chunk of that number is taken but not made durable, and the reading is given up. */
@@ -65,8 +66,8 @@ interface Given {
   readonly taken?: (chunk: number) => void
 }
 
-function begin ({ url }: Pick<Simulator, 'url'>, { config = {}, checkpoint, lose = Infinity, taken: told = () => {}, ...options }: Given = {}): { readonly reading: Reading, readonly ended: Promise<Reading> } {
-  const given: FakeOptions = { topic: fakeTopic('bars', ['symbol']), step: 'input', now, run: { id: 'r1', kind: 'scheduled', from: 0, to: now }, checkpoint: checkpoint === undefined ? undefined : JSON.parse(JSON.stringify(checkpoint)) as Json, ...options }
+function begin ({ url }: Pick<Simulator, 'url'>, { config = {}, checkpoint, lose = Infinity, taken: told = () => {}, run = { id: 'r1', kind: 'scheduled', from: 0, to: now }, ...options }: Given = {}): { readonly reading: Reading, readonly ended: Promise<Reading> } {
+  const given: FakeOptions = { topic: fakeTopic('bars', ['symbol']), step: 'input', now, checkpoint: checkpoint === undefined ? undefined : JSON.parse(JSON.stringify(checkpoint)) as Json, ...options, ...(run !== null && { run }) }
   const context = fakeContext(given)
   const reading: Reading = { context, rows: [], checkpoint, error: undefined }
   const work = async (): Promise<Reading> => {
@@ -136,7 +137,7 @@ await t.test('a run that dies at any chunk is resumed without a gap and without 
     const config = { start: '30h', parallel }
     const rows: Row[] = []
     let checkpoint: Json | undefined
-    for (let chunks = 0; chunks < 20; chunks++) {
+    for (let chunks = 0; chunks < 12; chunks++) {
       const died = await read(simulator, { config, checkpoint, lose: chunks % 3 })
       rows.push(...died.rows)
       checkpoint = died.checkpoint
@@ -191,6 +192,30 @@ await t.test('every bar is asked for within the limits of the gateway', async t 
     t.strictSame(simulator.stats.refused, {}, `${bar}: nothing was refused`)
     await simulator.close()
   }
+})
+
+await t.test('no more requests run at the same time than parallel says', async t => {
+  const simulator = await simulate(t, { historiesMax: 3, historyMs: 20 })
+  const { rows, error } = await read(simulator, { config: { instruments: ['AAPL', 'MSFT', 'IBM', 'GOOGL', 'META'], parallel: 3, start: '16h' } })
+  t.equal(error, undefined)
+  t.equal(rows.length, 5 * 16 * 60)
+  t.strictSame(simulator.stats.refused, {})
+})
+
+await t.test('without runs it looks again, and rejects an instrument once', async t => {
+  const simulator = await simulate(t, { faults: [{ name: 'history-error', args: { error: 'Internal error' } }] })
+  const asked = (): number => simulator.stats.requests['GET iserver/marketdata/history'] ?? 0
+  const { reading, ended } = begin(simulator, { run: null, config: { poll_seconds: 0.01 } })
+  await until(() => asked() > 18, 'three rounds')
+  t.equal(reading.context.rejected.length, 2)
+  t.match(reading.context.healths.at(-1), { ok: false })
+  simulator.clearFault('history-error')
+  await until(() => reading.rows.length >= 360, 'all bars')
+  reading.context.stop()
+  const { rows, error } = await ended
+  t.equal(error, undefined)
+  for (const conid of [apple, ibm]) t.strictSame(starts({ rows }, conid), series(now - 3 * hourMs, now))
+  t.ok(reading.context.healths.some(({ ok, state }) => ok && state === 'reading'), 'it is well again')
 })
 
 await t.test('an instrument that does not exist is rejected with the reason, and the others go on', async t => {
