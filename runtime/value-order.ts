@@ -27,12 +27,12 @@ export function compareValues (a: Ordered, b: Ordered): number {
   return a < b ? -1 : 1
 }
 
-/** `value` less so many units for a number, or milliseconds for a time. Throws an Error for any other text. */
+/** `value` less so many units for a number, or milliseconds for a time, in the form that it has. Throws an Error for any other text. */
 export function lessBy (value: Ordered, by: number): Ordered {
   const place = placeOf(value)
   switch (place.kind) {
     case 'number': return typeof value === 'number' ? value - by : less(place, by)
-    case 'time': return timeText(place.units - BigInt(Math.round(by * 1000)) * 10n ** 9n)
+    case 'time': return timeText(place.units - BigInt(Math.round(by * 1000)) * 10n ** 9n, String(value))
     case 'text': throw new Error(`${JSON.stringify(value)} is neither a number nor a time, so nothing can be taken off it`)
   }
 }
@@ -90,9 +90,13 @@ function unitsOf (text: string): bigint | undefined {
   return seconds * unitsPerSecond + BigInt(iso.fraction) * 10n ** BigInt(15 - iso.fractionDigits)
 }
 
-function timeText (units: bigint): string {
+/** In the form of another time, for a database that compares texts: its separator, and its offset. */
+function timeText (utc: bigint, like: string): string {
+  const [, separator = 'T', offset = ''] = /^\S{8,10}([Tt ])?.*?([Zz]|[+-]\d\d(?::?\d\d)?)?$/.exec(like) ?? []
+  const [, sign, hours = '0', minutes = '0'] = /^([+-])(\d\d):?(\d\d)?$/.exec(offset) ?? []
+  const units = utc + (sign === '-' ? -1n : 1n) * BigInt(Number(hours) * 3600 + Number(minutes) * 60) * unitsPerSecond
   const fraction = ((units % unitsPerSecond) + unitsPerSecond) % unitsPerSecond
   const seconds = (units - fraction) / unitsPerSecond
   const digits = fraction.toString().padStart(15, '0').replace(/0+$/, '')
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}${digits === '' ? '' : `.${digits}`}Z`
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5).replace('T', separator)}${digits === '' ? '' : `.${digits}`}${offset}`
 }
