@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   redeliver: ['<topic> [--reason text] [--step name] [--dry-run] [--at-least-once] [--json]', 'take refused rows through the pipelines as they are now'],
   quality: ['[topic] [--json]', 'show the latest result of each quality rule'],
   replay: ['<topic> --into topic [--from time] [--to time] [--speed 10x|max] [--source lake|topic] [--no-wait] [--json]', 'send rows of a topic into another one, in the order in which they happened'],
+  lake: ['[topic] [--json]', 'show what the lakes hold; with a topic, the files that count, one a line'],
   query: ['"<sql>" [--format name]', 'send one statement to ClickHouse'],
   clickhouse: ['[--data folder] [--host address] [--port n] [--user name] [--memory-gigabytes n]', 'run the embedded ClickHouse alone, for several runtimes to share, until Ctrl-C'],
   move: ['--to kafka://host:port[,host:port] [--clickhouse url] [--lake s3://bucket/prefix] [--lake-endpoint url] [--lake-region name] [--dry-run]', 'take an embedded installation along to Kafka, a ClickHouse server and a store, and compare all that is there then'],
