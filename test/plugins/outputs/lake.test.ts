@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { zstdDecompressSync } from 'node:zlib'
@@ -12,6 +12,8 @@ import { ParquetWriter } from '../../../runtime/lake/parquet.ts'
 import { rawArrow } from '../../../runtime/arrow.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
+import { openLakeTable } from '../../../runtime/lake/table.ts'
+import { openObjects } from '../../../runtime/objects/open.ts'
 import { configure } from '../../conform/configure.ts'
 import { fakeContext, fakeTopic } from '../../conform/context.ts'
 import { conformOutput } from '../../conform/output.ts'
@@ -124,6 +126,49 @@ await t.test('a range that is written again replaces itself, byte for byte', asy
   const first = await once()
   t.ok(first.equals(await once()))
   t.equal(files(dataFolder).length, 1)
+})
+
+await t.test('a flush that was committed before is left out, and what one left that ended before its commit is replaced', async t => {
+  const dataFolder = t.testdir()
+  const manifest = join(dataFolder, 'lake/quotes/_manifest')
+  const day = join(dataFolder, 'lake/quotes/date=2024-01-02')
+  const path = join(day, name(0, 2))
+  const flush = async (time = noon): Promise<void> => {
+    const sink = await lake.open(configure(lake, {}), fakeContext({ topic, dataFolder }))
+    await sink.write(at([{ symbol: 'A' }, { symbol: 'B' }], 0, time))
+    await sink.flush({ partition: 0, from: 0, to: 2 })
+    await sink.close()
+  }
+  const age = (ms: number): void => utimesSync(path, new Date(Date.now() - ms), new Date(Date.now() - ms))
+  await flush()
+  age(3_600_000)
+  const { mtimeMs } = statSync(path)
+  await flush()
+  t.equal(statSync(path).mtimeMs, mtimeMs, 'the file is the one of the first flush')
+  t.strictSame(readdirSync(manifest), ['000000000001.json'])
+
+  // As a process leaves it that is killed between the file and its commit, where an older version knew of other files.
+  const forget = async (): Promise<void> => {
+    rmSync(manifest, { recursive: true })
+    const table = openLakeTable(await openObjects({ address: 'lake', dataFolder, owner: 'test.', store: { endpoint: null, region: null, pathStyle: null, accessKey: null, secretKey: null, requestMs: 1000 } }), 'quotes')
+    const ingest = { from: noon, to: noon }
+    await table.commit({ add: [{ name: 'quotes/x', rows: 1, bytes: 1, sha256: 'x', partition: 9, from: 0, to: 1, ingest, event: ingest, days: {}, schema: '' }] })
+  }
+  await forget()
+  age(3_600_000)
+  await flush()
+  t.strictSame(readdirSync(day), [name(0, 2)])
+  t.ok(statSync(path).mtimeMs > mtimeMs, 'it was written again')
+
+  await forget()
+  age(20 * 3_600_000)
+  await flush()
+  const [left = '', ...others] = readdirSync(day)
+  t.strictSame(others, [])
+  t.match(left, /^quotes-0-0{20}-0{19}2-\w+\.parquet$/, 'the compaction may be about to remove an old one, so it is not taken over')
+
+  await t.rejects(flush(noon + 86_400_000), { code: 'LAKE_CONFLICT', retryable: false, remedy: /made anew/ }, 'rows of a topic that was made anew')
+  t.strictSame((await read(join(day, left))).map(row => row['symbol']), ['A', 'B'])
 })
 
 await t.test('rows come in groups, so that memory does not grow with the file or with the number of files', async t => {

@@ -208,7 +208,7 @@ await t.test('memory does not grow with the files that are merged', async t => {
   await flush(0, 200_000)
   await compact(dataFolder)
   const before = wasmMemory().buffer.byteLength
-  await flush(200_000, 800_000)
+  await flush(200_000, 600_000)
   await compact(dataFolder)
   t.equal((await openLakeTable(await openFolder(dataFolder), 'trades').read()).files.length, 1)
   t.ok(wasmMemory().buffer.byteLength <= before + 24 * 2 ** 20, `${before} bytes became ${wasmMemory().buffer.byteLength}`)
@@ -250,7 +250,7 @@ await t.test('writers and compactions that are killed at any moment leave each r
   }
   const objects = await openFolder(dataFolder)
   let seen = 0
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 4; i++) {
     const children = await Promise.all([start('write'), start('compact')])
     // Readers meanwhile see what there was at least, and nothing twice.
     for (let look = 0; look <= i % 3; look++) {
