@@ -11,11 +11,13 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 export interface Bytes {
   readonly name: string
   readonly length: number
+  /** Of one read, where one follows the other. */
+  readonly chunkBytes: number
   /** [from, to), all of them. */
   read (from: number, to: number): Promise<Buffer>
 }
 
-const chunkBytes = 3 * 2 ** 18
+const unpackedBytes = 3 * 2 ** 18
 
 /** By the first bytes, whatever the name says: stores and browsers unpack files and leave their names. */
 export function compressionOf (head: Buffer): Compression {
@@ -30,14 +32,14 @@ export async function * decode (bytes: Bytes, compression: Compression, from = 0
       yield * raw(bytes, from)
       break
     case 'gzip':
-      yield * through(createGunzip({ chunkSize: chunkBytes }), bytes, 0)
+      yield * through(createGunzip({ chunkSize: unpackedBytes }), bytes, 0)
       break
     case 'zstd': {
       // The decoder ends with a frame, and a file may have many.
       let at = 0
       while (at < bytes.length) {
         if (at > 0 && !isZstdFrame(await bytes.read(at, Math.min(bytes.length, at + 4)))) throw damaged(bytes.name, 'zstd', at, 'there are other bytes behind its end')
-        const decoder = createZstdDecompress({ chunkSize: chunkBytes })
+        const decoder = createZstdDecompress({ chunkSize: unpackedBytes })
         yield * through(decoder, bytes, at)
         at += decoder.bytesWritten
       }
@@ -52,8 +54,23 @@ function isZstdFrame (head: Buffer): boolean {
   return magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50
 }
 
+/** One read is always under way while the bytes of the one before are worked on. */
 async function * raw (bytes: Bytes, from: number): AsyncGenerator<Buffer, void, void> {
-  for (let at = from; at < bytes.length; at += chunkBytes) yield await bytes.read(at, Math.min(bytes.length, at + chunkBytes))
+  const { chunkBytes, length } = bytes
+  const readAt = (at: number): Promise<Buffer> | undefined => at < length ? bytes.read(at, Math.min(length, at + chunkBytes)) : undefined
+  let next = readAt(from)
+  try {
+    for (let at = from; next !== undefined; at += chunkBytes) {
+      const chunk = await next
+      next = readAt(at + chunkBytes)
+      // Whoever asks for it hears of its failure.
+      next?.catch(() => {})
+      yield chunk
+    }
+  } finally {
+    // The file is closed next.
+    await next?.catch(() => {})
+  }
 }
 
 async function * through (decoder: Gunzip | ZstdDecompress, bytes: Bytes, from: number): AsyncGenerator<Buffer, void, void> {

@@ -1,7 +1,7 @@
 // Files of this machine's folders, found by a path or a glob.
 
 import { open, readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { PlatformError } from '../errors.ts'
 import { baseOf, compileGlob, isGlob, partsOf } from './glob.ts'
 import type { Dirent } from 'node:fs'
@@ -10,6 +10,7 @@ import type { FileEntry, OpenFile, Shelf } from './shelf.ts'
 
 /** Folders inside each other that are looked into. */
 const depthMax = 64
+const statsAtOnce = 64
 
 export class FolderShelf implements Shelf {
   readonly address: string
@@ -65,6 +66,7 @@ export class FolderShelf implements Shelf {
   async * #below (folder: string, walk: { readonly pattern: RegExp, readonly parts: readonly string[] | undefined, readonly at: number }): AsyncGenerator<FileEntry, void, void> {
     const { pattern, parts, at } = walk
     if (at > depthMax) throw new PlatformError('CONFIG_INVALID', `${folder} lies more than ${depthMax} folders deep.`, { where: this.#where, remedy: 'Write a glob that looks less deep.' })
+    let names: string[] = []
     for (const dirent of await this.#read(folder)) {
       const name = folder + dirent.name
       if (dirent.isDirectory() || dirent.isSymbolicLink()) {
@@ -75,10 +77,21 @@ export class FolderShelf implements Shelf {
         }
       }
       if (!pattern.test(name)) continue
-      // Gone since the folder was read, or a folder, pipe or device that has such a name: no file.
-      const found = await stat(join(resolve(this.#root, folder), dirent.name), { bigint: true }).catch(() => undefined)
-      if (found?.isFile() === true) yield entryOf(name, found)
+      names.push(name)
+      if (names.length < statsAtOnce) continue
+      yield * await this.#entries(names)
+      names = []
     }
+    yield * await this.#entries(names)
+  }
+
+  /** Of those that are files: others may have such a name, or be gone since the folder was read. */
+  async #entries (names: readonly string[]): Promise<FileEntry[]> {
+    const found = await Promise.all(names.map(async name => {
+      const state = await stat(resolve(this.#root, name), { bigint: true }).catch(() => undefined)
+      return state?.isFile() === true ? entryOf(name, state) : undefined
+    }))
+    return found.filter(entry => entry !== undefined)
   }
 
   async #read (folder: string): Promise<Dirent[]> {
@@ -119,6 +132,7 @@ function entryOf (name: string, { size, mtimeNs }: { readonly size: bigint, read
 
 class FolderFile implements OpenFile {
   readonly entry: FileEntry
+  readonly chunkBytes = 3 * 2 ** 18
   readonly #handle: FileHandle
 
   constructor (handle: FileHandle, entry: FileEntry) {

@@ -212,7 +212,7 @@ function plainName (name: string): string {
 }
 
 function bytesOf (file: OpenFile): Bytes {
-  return { name: file.entry.name, length: file.entry.bytes, read: (from, to) => file.read(from, to) }
+  return { name: file.entry.name, length: file.entry.bytes, chunkBytes: file.chunkBytes, read: (from, to) => file.read(from, to) }
 }
 
 function otherContent (name: string, { at }: Mark): PlatformError {

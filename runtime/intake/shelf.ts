@@ -14,6 +14,8 @@ export interface FileEntry {
 export interface OpenFile {
   /** As it was when it was opened; no byte behind `entry.bytes` is read. */
   readonly entry: FileEntry
+  /** Of one read, where one follows the other. */
+  readonly chunkBytes: number
   /** Bytes [from, to), all of them; `to` is at most `entry.bytes`. Throws FILE_REFUSED where the file has become shorter or another one since it was opened. */
   read (from: number, to: number): Promise<Buffer>
   /** Whether it was written to since it was opened. */

@@ -34,6 +34,9 @@ export async function * takeFiles (shelf: Shelf, settings: TakeSettings, context
       await sleep(settings.pollMs, undefined, { signal: context.signal }).catch(() => {}) // It fails when the signal aborts, which is looked at next.
       if (context.signal.aborted) return
     }
+  } catch (error) {
+    // A request that was ended by the signal is no failure.
+    if (!context.signal.aborted) throw error
   } finally {
     shelf.close()
   }
@@ -213,7 +216,7 @@ class Taker {
 
   /** A file that cannot be read: the run ends there, or the file is passed over. Other failures are not the file's. */
   #pass (error: unknown, entry: FileEntry, place: Current | undefined): void {
-    if (!(error instanceof PlatformError) || (error.code !== 'FILE_REFUSED' && error.code !== 'CONFIG_INVALID')) throw error
+    if (this.#context.signal.aborted || !(error instanceof PlatformError) || (error.code !== 'FILE_REFUSED' && error.code !== 'CONFIG_INVALID')) throw error
     const from = place ?? this.#ledger.find(entry.name) ?? beginning
     const line = place?.line ?? 1
     if (this.#settings.badFile === 'stop') {

@@ -59,7 +59,8 @@ export function parseBucket (address: string): Bucket {
   return { bucket, prefix: parts.map(part => `${part}/`).join('') }
 }
 
-function checkStore ({ endpoint, accessKey, secretKey }: StoreOptions): void {
+/** Throws CONFIG_INVALID for options that do not fit together. */
+export function checkStore ({ endpoint, accessKey, secretKey }: StoreOptions): void {
   if (endpoint !== null && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) throw invalid(`The endpoint ${endpoint} is not an http or https address`, 'Write it as https://host:port.')
   if ((accessKey === null) !== (secretKey === null)) {
     throw invalid(`There is ${accessKey === null ? 'a secret key without an access key' : 'an access key without a secret key'}`, 'Give both, or none where the environment has them.')

@@ -7,10 +7,10 @@ interface Meaning {
   readonly remedy?: string
 }
 
-const credentials = 'Check access_key and secret_key of the output, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE in the environment of the platform.'
+const credentials = 'Check access_key and secret_key, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE in the environment of the platform.'
 const unknownKey: Meaning = { code: 'DESTINATION_REFUSED', says: 'The store does not know the access key', remedy: credentials }
 const expired: Meaning = { code: 'DESTINATION_REFUSED', says: 'The temporary credentials have expired or are not valid', remedy: 'Renew them where they come from.' }
-const wrongRegion: Meaning = { code: 'DESTINATION_REFUSED', says: 'The bucket is in another region', remedy: 'Set `region` of the output to that of the bucket.' }
+const wrongRegion: Meaning = { code: 'DESTINATION_REFUSED', says: 'The bucket is in another region', remedy: 'Set `region` to that of the bucket.' }
 const full: Meaning = { code: 'DISK_FULL', says: 'The store has no room left', remedy: 'Give it more or raise the quota; the rows wait in the topic.' }
 const busy: Meaning = { code: 'DESTINATION_UNAVAILABLE', says: 'The store asks for fewer requests' }
 
@@ -38,7 +38,7 @@ const byName: Readonly<Record<string, Meaning>> = {
   // Its uploads were aborted by the store or by another writer of the same range.
   NoSuchUpload: { code: 'DESTINATION_UNAVAILABLE', says: 'The upload was ended from elsewhere' }
 }
-const late: Meaning = { code: 'DESTINATION_UNAVAILABLE', says: 'The store did not answer in time', remedy: 'Where it is only slow, raise timeout_seconds of the output.' }
+const late: Meaning = { code: 'DESTINATION_UNAVAILABLE', says: 'The store did not answer in time', remedy: 'Where it is only slow, raise timeout_seconds.' }
 
 interface StoreError extends Error {
   readonly code?: string
@@ -58,7 +58,7 @@ function meaningOf (error: StoreError): Meaning {
   if (known !== undefined) return { ...known, says: told(known.says, message) }
   // The client gives this name to a connection that was reset, too; its text about a limit is for who writes a client.
   if (name === 'TimeoutError' && (code === undefined || code === 'ETIMEDOUT')) return late
-  if (message === 'Region is missing') return { code: 'CONFIG_INVALID', says: 'The region of the bucket is not known', remedy: 'Set `region` of the output, or AWS_REGION in the environment of the platform.' }
+  if (message === 'Region is missing') return { code: 'CONFIG_INVALID', says: 'The region of the bucket is not known', remedy: 'Set `region`, or AWS_REGION in the environment of the platform.' }
   const status = error.$metadata?.httpStatusCode
   if (status === 507) return full
   if (status !== undefined && status >= 300 && status < 500 && status !== 408 && status !== 409 && status !== 429) {

@@ -159,7 +159,8 @@ function statusOf (error: unknown): number | undefined {
   return (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode
 }
 
-function connect ({ endpoint, region, pathStyle, accessKey, secretKey, requestMs }: StoreOptions): S3Client {
+/** A client of a store. */
+export function connect ({ endpoint, region, pathStyle, accessKey, secretKey, requestMs }: StoreOptions): S3Client {
   // Stores other than AWS take any region; the usual one saves an option.
   const inRegion = region ?? (endpoint === null ? undefined : process.env['AWS_REGION'] ?? 'us-east-1')
   return new S3Client({
