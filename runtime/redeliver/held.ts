@@ -1,10 +1,10 @@
 import { connectClickHouse } from '../clickhouse/client.ts'
+import { describeTable } from '../clickhouse/migrate.ts'
 import { quoteTable } from '../clickhouse/sql.ts'
+import { datasetName, warehouseTable } from '../warehouse/views.ts'
 import type { ClickHouse } from '../clickhouse/client.ts'
+import type { TableName } from '../clickhouse/sql.ts'
 import type { Range } from '../plugin.ts'
-
-/** Where the warehouse has what was handed over of a table of the streaming database. */
-const DATABASE = 'warehouse'
 
 /**
  * The offsets that the warehouse holds of rows that once were in a table of the streaming database. Any version counts:
@@ -12,20 +12,20 @@ const DATABASE = 'warehouse'
  */
 export class WarehouseRows {
   readonly #address: string
-  readonly #table: string
+  readonly #table: TableName
   #client: ClickHouse | undefined
 
-  constructor (address: string, table: string) {
+  /** `table`: of the streaming database. */
+  constructor (address: string, table: TableName) {
     this.#address = address
-    this.#table = table
+    this.#table = warehouseTable(datasetName(table))
   }
 
   async offsets (topic: string, { partition, from, to }: Range): Promise<number[]> {
     this.#client ??= await connectClickHouse(this.#address)
-    const [exists] = await this.#client.rows('SELECT 1 FROM system.tables WHERE database = {database:String} AND name = {table:String}', { query_params: { database: DATABASE, table: this.#table } })
-    if (exists === undefined) return []
+    if (await describeTable(this.#client, this.#table) === undefined) return []
     const rows = await this.#client.rows<{ _offset: string }>(
-      `SELECT DISTINCT _offset FROM ${quoteTable({ database: DATABASE, table: this.#table })} WHERE _topic = {topic:String} AND _partition = {partition:UInt16} AND _offset >= {from:Int64} AND _offset < {to:Int64}`,
+      `SELECT DISTINCT _offset FROM ${quoteTable(this.#table)} WHERE _topic = {topic:String} AND _partition = {partition:UInt16} AND _offset >= {from:Int64} AND _offset < {to:Int64}`,
       { query_params: { topic, partition, from, to } })
     return rows.map(({ _offset }) => Number(_offset))
   }

@@ -173,15 +173,15 @@ class Redelivery {
     if (plugin.raw === true) return `${name} takes the rows as the topic has them, and has refused one of its own`
     if (plugin.late !== true) return `${name} takes no rows of earlier offsets: correct the pipeline and deliver the topic under another name`
     if (plugin.guarantee !== 'exactly once' && !this.#request.atLeastOnce) return `${name} cannot tell what it holds: a row may come there twice (--at-least-once allows it)`
-    const { table, schema, url } = step.config as { table?: string | null, schema?: string | null, url?: string | null }
-    const streaming = step.plugin === 'streaming-database' && url === null && around.warehouse !== undefined
+    const { database, table, schema, url } = step.config as { database?: string, table?: string | null, schema?: string | null, url?: string | null }
+    const streaming = step.plugin === 'streaming-database' && url === null && database !== undefined && around.warehouse !== undefined
     return new Lane({
       around,
       step,
       plugin,
       transforms: await loadTransforms(around),
       reader: await this.#reader(false),
-      handedOver: streaming ? new WarehouseRows(around.warehouse, table ?? schema ?? around.pipeline.topic) : undefined,
+      handedOver: streaming ? new WarehouseRows(around.warehouse, { database, table: table ?? schema ?? around.pipeline.topic }) : undefined,
       signal: this.#signal,
       dryRun: this.#request.dryRun
     })

@@ -1,10 +1,12 @@
 // Redelivery and the list of refused rows, as the control side offers them. One redelivery of a topic runs at a time.
 
 import { setImmediate } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { PlatformError } from '../errors.ts'
 import { OffsetRanges } from '../offset-ranges.ts'
 import { rejectedTopic } from '../schema.ts'
+import { runSide } from '../side-thread.ts'
+import { withDataset } from '../warehouse/dataset-lock.ts'
+import { datasetsOf } from '../warehouse/datasets.ts'
 import { handledOf } from './redelivery.ts'
 import { isSelected, refusedRows } from './refused.ts'
 import { Groups } from './report.ts'
@@ -12,7 +14,6 @@ import type { Platform } from '../platform.ts'
 import type { RedeliveryRequest } from './redelivery.ts'
 import type { Selection } from './refused.ts'
 import type { RefusalGroup, Report } from './report.ts'
-import type { FromRedelivery, RedeliveryData } from './worker.ts'
 
 /** How long a redelivery takes new rows; whoever wants more asks again. */
 export const SLICE_MS = 20_000
@@ -37,7 +38,8 @@ export class Redeliveries {
     if (this.#running.has(topic)) throw new PlatformError('REQUEST_REFUSED', `The refused rows of ${topic} are being delivered already`, { remedy: 'Try again when that has ended.' })
     this.#running.add(topic)
     try {
-      return await this.#inThread({ ...request, msMax: SLICE_MS }, signal)
+      const work = (): Promise<Report> => this.#inThread({ ...request, msMax: SLICE_MS }, signal)
+      return request.dryRun ? await work() : await this.#alone(topic, signal, work)
     } finally {
       this.#running.delete(topic)
     }
@@ -75,33 +77,25 @@ export class Redeliveries {
   }
 
   async #inThread (request: RedeliveryRequest, signal: AbortSignal): Promise<Report> {
-    const { supervisor, config, root, clickhouse, warehouse, log } = this.#platform
-    const pipelines = [...supervisor.files.pipelines.values()].filter(({ topic, enabled }) => topic === request.topic && enabled)
-    const data: RedeliveryData = { request, root, dataFolder: config.dataFolder, kafka: config.kafka, clickhouse, warehouse, pipelines, schemas: supervisor.schemas }
-    const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, name: `redeliver ${request.topic}` })
-    const { promise, resolve, reject } = Promise.withResolvers<Report>()
-    let step = 'A step'
-    const late = setTimeout(() => reject(new PlatformError('PLUGIN_STUCK', `${step} did not end`, { where: step })), SLICE_MS + FINISH_MS_MAX)
-    const onStop = (): void => thread.postMessage('stop')
-    if (signal.aborted) onStop()
-    signal.addEventListener('abort', onStop)
-    thread.on('message', (message: FromRedelivery) => {
-      switch (message.type) {
-        case 'in': step = message.step; return
-        case 'log': return log[message.level](message.fields, message.message)
-        case 'failed': return reject(new PlatformError(message.code, message.reason))
-        case 'done': resolve(message.report)
-      }
+    const platform = this.#platform
+    const { pipelines } = platform.supervisor.files
+    return runSide<RedeliveryRequest, Report>({
+      module: new URL('./worker.ts', import.meta.url),
+      request,
+      pipelines: [...pipelines.values()].filter(({ topic, enabled }) => topic === request.topic && enabled),
+      platform,
+      log: platform.log,
+      signal,
+      msMax: SLICE_MS + FINISH_MS_MAX
     })
-    thread.once('error', reject)
-    thread.once('exit', code => reject(new PlatformError('PLUGIN_FAILED', `The thread ended with code ${code}`, { where: step })))
-    try {
-      return await promise
-    } finally {
-      clearTimeout(late)
-      signal.removeEventListener('abort', onStop)
-      await thread.terminate()
-    }
+  }
+
+  /** No day of the topic is handed over meanwhile: its rows may be put below the boundary. */
+  async #alone<T> (topic: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { files, schemas } = this.#platform.supervisor
+    const datasets = [...datasetsOf(files.pipelines.values(), schemas).values()].filter(({ feeds }) => feeds.has(topic)).map(({ name }) => name)
+    // Each in the same order, so that two of them cannot wait for each other.
+    return datasets.sort().reduce<() => Promise<T>>((inner, name) => () => withDataset(name, inner, signal), work)()
   }
 }
 

@@ -14,6 +14,7 @@ import { TableSink } from '../streaming-database/sink.ts'
 export default defineOutput({
   description: 'Stores the typed rows of a topic in its table of the warehouse, each row exactly once, for jobs that load history',
   guarantee: 'exactly once',
+  late: true,
   // A month is one part of the table: fewer and larger inserts than in a stream.
   flush: { rows: 200_000, ms: 5000, bytes: 128 * 2 ** 20 },
   options: {
