@@ -30,7 +30,7 @@ await t.test('every session from 2015 to 2030 opens and closes when exchange_cal
 async function findPython (): Promise<string | undefined> {
   const candidate = process.env['CALENDARS_PYTHON'] ?? 'python3'
   try {
-    await promisify(execFile)(candidate, ['-c', 'import exchange_calendars'])
+    await promisify(execFile)(candidate, ['-c', 'import importlib.util, sys; sys.exit(importlib.util.find_spec("exchange_calendars") is None)'])
     return candidate
   } catch {
     return undefined // No such interpreter, or the library is missing: the test says how to get it.

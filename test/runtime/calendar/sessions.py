@@ -6,5 +6,5 @@ import exchange_calendars
 first, last, *names = sys.argv[1:]
 for name in names:
     schedule = exchange_calendars.get_calendar(name, start=first, end=last).schedule
-    for day, row in schedule.iterrows():
-        print(name, day.date(), int(row["open"].timestamp() * 1000), int(row["close"].timestamp() * 1000))
+    for day, opened, closed in zip(schedule.index, schedule["open"], schedule["close"]):
+        print(name, day.date(), int(opened.timestamp() * 1000), int(closed.timestamp() * 1000))
