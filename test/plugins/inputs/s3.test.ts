@@ -14,7 +14,7 @@ import { accessKey, s3Missing, S3Server, secretKey } from '../../s3/server.ts'
 import { nothing, numbersIn, runOnce, upTo } from './file-driver.ts'
 import type { Json } from '../../../runtime/plugin.ts'
 
-t.setTimeout(50_000)
+t.setTimeout(900_000)
 
 const lines = (from: number, to: number): string => Array.from({ length: to - from }, (_, i) => `{"n":${from + i}}\n`).join('')
 
