@@ -1,7 +1,7 @@
 // The rules that are about now: how fresh the data is, and what came in the last minutes.
 
 import type { ClickHouse } from '../clickhouse/client.ts'
-import { quoteTable, quoteText } from '../clickhouse/sql.ts'
+import { quoteName, quoteTable, quoteText } from '../clickhouse/sql.ts'
 import type { Calendars } from './calendars.ts'
 import { measure, optionsOf, resultOf } from './check-rule.ts'
 import type { Dataset } from './datasets.ts'
@@ -85,14 +85,14 @@ async function freshness (client: ClickHouse, rule: RuleOf<'freshness'>, { datas
   // A row from the future would hide that nothing comes any more.
   const where = `${topicIs(dataset)} AND ${time} > ${moment(now - rule.lookbackMs)} AND ${time} <= ${moment(now)}`
   const age = `toFloat64(${now} - toUnixTimestamp64Milli(toDateTime64(${newest}, 3, 'UTC'))) / 1000`
-  const measured = `SELECT ${keyOf(rule)} AS key, count() AS rows, max(${time}) AS newest, ${age} AS value FROM ${quoteTable(dataset.table)} WHERE ${where}${rule.by.length === 0 ? '' : ' GROUP BY key'}`
-  const found = await client.rows<{ key: string, value: number, newest: string, all_rows: string, failing: string, rows: string }>(
-    `SELECT key, rows, value, newest, sum(rows) OVER () AS all_rows, countIf(NOT ${conditionOf(strict, 'value')}) OVER () AS failing FROM (${measured}) ORDER BY ${badness(strict, 'value')} LIMIT ${EXAMPLES_MAX}`, optionsOf(signal))
+  const measured = `SELECT ${keyOf(rule)} AS _key, count() AS _rows, max(${time}) AS _newest, ${age} AS _value FROM ${quoteTable(dataset.table)} WHERE ${where}${rule.by.length === 0 ? '' : ` GROUP BY ${rule.by.map(quoteName).join(', ')}`}`
+  const found = await client.rows<{ _key: string, _value: number, _newest: string, _all_rows: string, _failing: string, _rows: string }>(
+    `SELECT _key, _rows, _value, _newest, sum(_rows) OVER () AS _all_rows, countIf(NOT ${conditionOf(strict, '_value')}) OVER () AS _failing FROM (${measured}) ORDER BY ${badness(strict, '_value')} LIMIT ${EXAMPLES_MAX}`, optionsOf(signal))
   const [first] = found
   if (first === undefined) return resultOf(rule, { topic: dataset.schema }, { message: 'There is nothing to be fresh: no key had a row in the time that it looks back' })
-  const value = Number(first.value)
+  const value = Number(first._value)
   const level = levelOf(rule, value)
   const groupOf = (key: string): Record<string, string> => Object.fromEntries(rule.by.map((name, i) => [name, (JSON.parse(key) as string[])[i] ?? '']))
-  const examples = level === 'ok' ? [] : found.filter(({ value }) => levelOf(rule, Number(value)) !== 'ok').map(({ key, rows, newest, value }) => ({ ...groupOf(key), newest: Number(rows) === 0 ? null : newest, age_seconds: Number(value) }))
-  return resultOf(rule, { topic: dataset.schema }, { level, value, rows: Number(first.all_rows), failing: Number(first.failing), group: groupOf(first.key), examples })
+  const examples = level === 'ok' ? [] : found.filter(({ _value: age }) => levelOf(rule, Number(age)) !== 'ok').map(({ _key: key, _rows: rows, _newest: newest, _value: age }) => ({ ...groupOf(key), newest: Number(rows) === 0 ? null : newest, age_seconds: Number(age) }))
+  return resultOf(rule, { topic: dataset.schema }, { level, value, rows: Number(first._all_rows), failing: Number(first._failing), group: groupOf(first._key), examples })
 }

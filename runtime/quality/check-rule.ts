@@ -11,14 +11,16 @@ const MEMORY_BYTES = 256 * 2 ** 20
 /** Of one text in an example. */
 const EXAMPLE_CHARACTERS_MAX = 200
 
+/** Columns of a table, whose names begin with _ as well. */
+const positions = new Set(['_topic', '_partition', '_offset', '_ingest_time', '_version'])
+
 interface Measured {
-  readonly key: string
-  readonly value: number | null
-  readonly rows: string
-  readonly failing: string
-  readonly all_rows: string
-  readonly all_failing: string
-  readonly failing_groups: string
+  readonly _key: string
+  readonly _value: number | null
+  readonly _failing: string
+  readonly _all_rows: string
+  readonly _all_failing: string
+  readonly _failing_groups: string
 }
 
 /** Measures one rule over the source and judges it. */
@@ -26,18 +28,18 @@ export async function measure (client: ClickHouse, rule: QualityRule, source: So
   if (source.windows.length === 0) return resultOf(rule, source, { message: `There is no session of ${rule.during}` })
   const options = optionsOf(signal)
   const strict = strictest(rule)
-  const breaks = `value IS NOT NULL AND NOT ${conditionOf(strict, 'value')}`
+  const breaks = `_value IS NOT NULL AND NOT ${conditionOf(strict, '_value')}`
   const [found] = await client.rows<Measured>(
-    `SELECT key, value, rows, failing, sum(rows) OVER () AS all_rows, sum(failing) OVER () AS all_failing, countIf(${breaks}) OVER () AS failing_groups FROM (${measureOf(rule, source)}) ORDER BY value IS NULL, ${badness(strict, 'value')} LIMIT 1`, options)
-  if (found === undefined || found.value === null) return resultOf(rule, source, { message: 'There are no rows to measure' })
+    `SELECT _key, _value, _failing, sum(_rows) OVER () AS _all_rows, sum(_failing) OVER () AS _all_failing, countIf(${breaks}) OVER () AS _failing_groups FROM (${measureOf(rule, source)}) ORDER BY _value IS NULL, ${badness(strict, '_value')} LIMIT 1`, options)
+  if (found === undefined || found._value === null) return resultOf(rule, source, { message: 'There are no rows to measure' })
 
-  const value = Number(found.value)
+  const value = Number(found._value)
   const level = levelOf(rule, value)
-  const judged = { value, level, rows: Number(found.all_rows), failing: rule.by.length === 0 ? Number(found.failing) : Number(found.failing_groups) }
-  if (level === 'ok') return resultOf(rule, source, { ...judged, failing: Number(found.all_failing) })
-  const sql = examplesOf(rule, source, found.key)
+  const judged = { value, level, rows: Number(found._all_rows), failing: rule.by.length === 0 ? Number(found._failing) : Number(found._failing_groups) }
+  if (level === 'ok') return resultOf(rule, source, { ...judged, failing: Number(found._all_failing) })
+  const sql = examplesOf(rule, source, found._key)
   const examples = sql === '' ? [] : await client.rows<Record<string, Json>>(sql, options)
-  const group = rule.by.length === 0 ? {} : Object.fromEntries(rule.by.map((name, i) => [name, (JSON.parse(found.key) as string[])[i] ?? '']))
+  const group = rule.by.length === 0 ? {} : Object.fromEntries(rule.by.map((name, i) => [name, (JSON.parse(found._key) as string[])[i] ?? '']))
   return resultOf(rule, source, { ...judged, group, examples: examples.map(example => ({ ...group, ...shortened(example) })) })
 }
 
@@ -67,6 +69,11 @@ export function optionsOf (signal: AbortSignal | undefined): StatementOptions {
   }
 }
 
+/** Names that measure.ts has made lose their mark, unless a field is called so. */
+function plain (name: string, example: Readonly<Record<string, Json>>): string {
+  return positions.has(name) || !name.startsWith('_') || Object.hasOwn(example, name.slice(1)) ? name : name.slice(1)
+}
+
 function whatOf (rule: QualityRule): string {
   switch (rule.metric) {
     case 'rowCount': return rule.intervalMs === undefined ? 'rowCount' : 'rowCount of an interval'
@@ -81,5 +88,5 @@ function unitOf ({ unit }: QualityRule): string {
 }
 
 function shortened (example: Readonly<Record<string, Json>>): Record<string, Json> {
-  return Object.fromEntries(Object.entries(example).map(([name, value]) => [name, typeof value === 'string' && value.length > EXAMPLE_CHARACTERS_MAX ? `${value.slice(0, EXAMPLE_CHARACTERS_MAX)}…` : value]))
+  return Object.fromEntries(Object.entries(example).map(([name, value]) => [plain(name, example), typeof value === 'string' && value.length > EXAMPLE_CHARACTERS_MAX ? `${value.slice(0, EXAMPLE_CHARACTERS_MAX)}…` : value]))
 }

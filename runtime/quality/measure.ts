@@ -1,9 +1,11 @@
 // Each metric as SQL. A measure is a query with one row a group:
 //
-//   key      values of `by` as a JSON list of texts; `[]`: all rows together
-//   value    Float64, in the rule's unit; null: nothing to measure
-//   rows     that were looked at
-//   failing  rows, numbers or intervals that are not as they must be
+//   _key      values of `by` as a JSON list of texts; `[]`: all rows together
+//   _value    Float64, in the rule's unit; null: nothing to measure
+//   _rows     that were looked at
+//   _failing  rows, numbers or intervals that are not as they must be
+//
+// No field's name begins with _, so these names, and all others that are made here, cannot be taken for a field's.
 //
 // Numbers are compared as doubles, as the mapping does it.
 
@@ -36,7 +38,7 @@ export function measureOf (rule: QualityRule, source: Source): string {
     case 'duplicateValues': return duplicates(rule, source)
     case 'rowCount': return rule.intervalMs === undefined ? total(rule, source) : intervals(rule, rule.intervalMs, source)
     case 'sequenceGaps': return gaps(rule, source)
-    case 'priceJumps': return shareOf(rule, jumpsOf(rule, source), 'countIf(jumped)')
+    case 'priceJumps': return shareOf(rule, jumpsOf(rule, source), 'countIf(_jumped)')
     case 'freshness': throw new Error('the age of the newest row is not measured in rows')
   }
 }
@@ -48,10 +50,10 @@ export function examplesOf (rule: QualityRule, source: Source, key: string): str
     case 'nullValues':
     case 'missingValues':
     case 'invalidValues': return `SELECT ${place(source.topic, [rule.field, ...boundFields(rule)])} FROM ${from(source)} WHERE ${failing(rule, source.topic)} AND ${inGroup} ORDER BY _partition, _offset LIMIT ${EXAMPLES_MAX}`
-    case 'duplicateValues': return `SELECT ${rule.fields.map(quoteName).join(', ')}, count() AS rows FROM ${from(source)} WHERE ${present(rule.fields)} AND ${inGroup} GROUP BY ${rule.fields.map(quoteName).join(', ')} HAVING rows > 1 ORDER BY rows DESC LIMIT ${EXAMPLES_MAX}`
+    case 'duplicateValues': return `SELECT ${rule.fields.map(quoteName).join(', ')}, count() AS _rows FROM ${from(source)} WHERE ${present(rule.fields)} AND ${inGroup} GROUP BY ${rule.fields.map(quoteName).join(', ')} HAVING _rows > 1 ORDER BY _rows DESC LIMIT ${EXAMPLES_MAX}`
     case 'rowCount': return rule.intervalMs === undefined ? '' : intervalExamples(rule, rule.intervalMs, source, inGroup)
     case 'sequenceGaps': return gapExamples(rule, source, inGroup)
-    case 'priceJumps': return `SELECT ${place(source.topic, [rule.field])}, before, round(change, 4) AS change_percent FROM ${jumpsOf(rule, source)} WHERE jumped AND ${inGroup} ORDER BY change DESC LIMIT ${EXAMPLES_MAX}`
+    case 'priceJumps': return `SELECT ${place(source.topic, [rule.field])}, _before, round(_change, 4) AS _change_percent FROM ${jumpsOf(rule, source)} WHERE _jumped AND ${inGroup} ORDER BY _change DESC LIMIT ${EXAMPLES_MAX}`
     case 'freshness': return ''
   }
 }
@@ -82,16 +84,16 @@ function condition ({ topic, where, windows, whole }: Source): string {
 }
 
 function grouped (rule: Pick<QualityRule, 'by'>): string {
-  return rule.by.length === 0 ? '' : ' GROUP BY key'
+  return rule.by.length === 0 ? '' : ` GROUP BY ${rule.by.map(quoteName).join(', ')}`
 }
 
 /** Failing rows of all rows: their number or their share. */
 function shareOf (rule: QualityRule, rows: string, count: string): string {
-  return `SELECT ${keyOf(rule)} AS key, count() AS rows, ${count} AS failing, ${share(rule)} AS value FROM ${rows}${grouped(rule)}`
+  return `SELECT ${keyOf(rule)} AS _key, count() AS _rows, ${count} AS _failing, ${share(rule)} AS _value FROM ${rows}${grouped(rule)}`
 }
 
 function share ({ unit }: Pick<QualityRule, 'unit'>): string {
-  return unit === 'percent' ? 'if(rows = 0, NULL, 100 * failing / rows)' : 'toNullable(toFloat64(failing))'
+  return unit === 'percent' ? 'if(_rows = 0, NULL, 100 * _failing / _rows)' : 'toNullable(toFloat64(_failing))'
 }
 
 /** Whether a row breaks a rule about its own values. */
@@ -136,13 +138,14 @@ function present (fields: readonly string[]): string {
 
 function duplicates (rule: RuleOf<'duplicateValues'>, source: Source): string {
   const fields = rule.fields.map(quoteName).join(', ')
+  const by = rule.by.map(name => `${quoteName(name)}, `).join('')
   // A hash of 128 bits stands for the values, so that a group costs as much as a number, whatever its fields hold.
-  const groups = `(SELECT key, count() AS copies FROM (SELECT ${keyOf(rule)} AS key, sipHash128(${fields}) AS identity FROM ${from(source)} WHERE ${present(rule.fields)}) GROUP BY key, identity)`
-  return `SELECT ${rule.by.length === 0 ? '\'[]\'' : 'key'} AS key, sum(copies) AS rows, sum(copies - 1) AS failing, ${share(rule)} AS value FROM ${groups}${grouped(rule)}`
+  const groups = `(SELECT ${by}count() AS _copies FROM ${from(source)} WHERE ${present(rule.fields)} GROUP BY ${by}sipHash128(${fields}))`
+  return `SELECT ${keyOf(rule)} AS _key, sum(_copies) AS _rows, sum(_copies - 1) AS _failing, ${share(rule)} AS _value FROM ${groups}${grouped(rule)}`
 }
 
 function total (rule: RuleOf<'rowCount'>, source: Source): string {
-  return `SELECT ${keyOf(rule)} AS key, count() AS rows, 0 AS failing, toNullable(toFloat64(rows)) AS value FROM ${from(source)}${grouped(rule)}`
+  return `SELECT ${keyOf(rule)} AS _key, count() AS _rows, 0 AS _failing, toNullable(toFloat64(_rows)) AS _value FROM ${from(source)}${grouped(rule)}`
 }
 
 /** Full intervals of the windows, each with a number of its own; a part of one at the end of a window does not count. */
@@ -165,49 +168,50 @@ function intervalNumber (source: Source, ms: number): { readonly sql: string, re
 function intervals (rule: RuleOf<'rowCount'>, ms: number, source: Source): string {
   const { sql, count } = intervalNumber(source, ms)
   const threshold = strictest(rule)
-  const [least, greatest] = [`if(full < ${count}, 0, least)`, 'greatest']
-  const breaks = `NOT ${conditionOf(threshold, 'n')}`
-  const counted = `(SELECT ${keyOf(rule)} AS key, ${sql} AS number, count() AS n FROM ${from(source)} GROUP BY key, number HAVING number >= 0)`
-  const perGroup = `(SELECT ${rule.by.length === 0 ? '\'[]\'' : 'key'} AS key, count() AS full, min(n) AS least, max(n) AS greatest, sum(n) AS rows, countIf(${breaks}) AS few FROM ${counted}${grouped(rule)})`
-  return `SELECT key, rows, few + if(${conditionOf(threshold, '0')}, 0, ${count} - full) AS failing, ${count === 0 ? 'NULL' : `toNullable(toFloat64(${worseOf(threshold, least, greatest)}))`} AS value FROM ${perGroup}`
+  const [least, greatest] = [`if(_full < ${count}, 0, _least)`, '_greatest']
+  const breaks = `NOT ${conditionOf(threshold, '_n')}`
+  const by = rule.by.map(name => `${quoteName(name)}, `).join('')
+  const counted = `(SELECT ${by}${sql} AS _number, count() AS _n FROM ${from(source)} GROUP BY ${by}_number HAVING _number >= 0)`
+  const perGroup = `(SELECT ${keyOf(rule)} AS _key, count() AS _full, min(_n) AS _least, max(_n) AS _greatest, sum(_n) AS _rows, countIf(${breaks}) AS _few FROM ${counted}${grouped(rule)})`
+  return `SELECT _key, _rows, _few + if(${conditionOf(threshold, '0')}, 0, ${count} - _full) AS _failing, ${count === 0 ? 'NULL' : `toNullable(toFloat64(${worseOf(threshold, least, greatest)}))`} AS _value FROM ${perGroup}`
 }
 
 function intervalExamples (rule: RuleOf<'rowCount'>, ms: number, source: Source, inGroup: string): string {
   const { sql, count } = intervalNumber(source, ms)
   const starts = intervalsOf(source.windows, ms).map(({ from, first, count }) => `number >= ${first} AND number < ${first + count}, ${from} + (number - ${first}) * ${ms}`)
   if (count === 0) return ''
-  const counted = `(SELECT toUInt64(${sql}) AS number, count() AS n FROM ${from(source)} WHERE ${inGroup} AND ${sql} >= 0 GROUP BY number)`
-  return `SELECT fromUnixTimestamp64Milli(toInt64(multiIf(${starts.join(', ')}, 0)), 'UTC') AS interval, n AS rows FROM numbers(${count}) AS all LEFT JOIN ${counted} AS counted USING (number) WHERE NOT ${conditionOf(strictest(rule), 'n')} ORDER BY n, number LIMIT ${EXAMPLES_MAX}`
+  const counted = `(SELECT toUInt64(${sql}) AS number, count() AS _n FROM ${from(source)} WHERE ${inGroup} AND ${sql} >= 0 GROUP BY number)`
+  return `SELECT fromUnixTimestamp64Milli(toInt64(multiIf(${starts.join(', ')}, 0)), 'UTC') AS _interval, _n AS _rows FROM numbers(${count}) AS _all LEFT JOIN ${counted} AS _counted USING (number) WHERE NOT ${conditionOf(strictest(rule), '_n')} ORDER BY _n, number LIMIT ${EXAMPLES_MAX}`
 }
 
 /** One row a series. A bitmap holds a run of numbers in a few bytes; 64-bit numbers are counted by their bits, whatever their sign. */
 function seriesOf ({ field, series, by }: RuleOf<'sequenceGaps'>, source: Source): string {
   const name = quoteName(field)
   const names = [...new Set([...by, ...series])].map(quoteName)
-  return `(SELECT ${[...names, 'count() AS numbers', `toInt128(max(${name})) - toInt128(min(${name})) + 1 AS expected`, `expected - groupBitmap(reinterpretAsUInt64(toInt64(${name}))) AS missing`].join(', ')} FROM ${from(source)} WHERE isNotNull(${name})${names.length === 0 ? '' : ` GROUP BY ${names.join(', ')}`})`
+  return `(SELECT ${[...names, 'count() AS _numbers', `toInt128(max(${name})) - toInt128(min(${name})) + 1 AS _expected`, `_expected - groupBitmap(reinterpretAsUInt64(toInt64(${name}))) AS _missing`].join(', ')} FROM ${from(source)} WHERE isNotNull(${name})${names.length === 0 ? '' : ` GROUP BY ${names.join(', ')}`})`
 }
 
 function gaps (rule: RuleOf<'sequenceGaps'>, source: Source): string {
-  const value = rule.unit === 'percent' ? 'if(rows = 0, NULL, 100 * toFloat64(failing) / toFloat64(sum(expected)))' : 'if(rows = 0, NULL, toFloat64(failing))'
-  return `SELECT ${keyOf(rule)} AS key, sum(numbers) AS rows, sum(missing) AS failing, ${value} AS value FROM ${seriesOf(rule, source)} WHERE numbers > 0${grouped(rule)}`
+  const value = rule.unit === 'percent' ? 'if(_rows = 0, NULL, 100 * toFloat64(_failing) / toFloat64(sum(_expected)))' : 'if(_rows = 0, NULL, toFloat64(_failing))'
+  return `SELECT ${keyOf(rule)} AS _key, sum(_numbers) AS _rows, sum(_missing) AS _failing, ${value} AS _value FROM ${seriesOf(rule, source)} WHERE _numbers > 0${grouped(rule)}`
 }
 
 function gapExamples (rule: RuleOf<'sequenceGaps'>, source: Source, inGroup: string): string {
   const names = rule.series.map(quoteName)
   const name = quoteName(rule.field)
   const previous = `lagInFrame(toNullable(${name})) OVER (${names.length === 0 ? '' : `PARTITION BY ${names.join(', ')} `}ORDER BY ${name})`
-  const steps = `(SELECT ${[...names, `${name} AS before_gap_ends`, `${previous} AS after`].join(', ')} FROM ${from(source)} WHERE isNotNull(${name}) AND ${inGroup})`
-  return `SELECT ${[...names, 'after', 'before_gap_ends AS before', 'toInt128(before_gap_ends) - toInt128(after) - 1 AS missing'].join(', ')} FROM ${steps} WHERE isNotNull(after) AND missing > 0 ORDER BY missing DESC LIMIT ${EXAMPLES_MAX}`
+  const steps = `(SELECT ${[...names, `${name} AS _before`, `${previous} AS _after`].join(', ')} FROM ${from(source)} WHERE isNotNull(${name}) AND ${inGroup})`
+  return `SELECT ${[...names, '_after', '_before', 'toInt128(_before) - toInt128(_after) - 1 AS _missing'].join(', ')} FROM ${steps} WHERE isNotNull(_after) AND _missing > 0 ORDER BY _missing DESC LIMIT ${EXAMPLES_MAX}`
 }
 
 /** The rows with a value, and whether it jumped from the one before. From 0 there is no share. */
 function jumpsOf (rule: RuleOf<'priceJumps'>, source: Source): string {
   const { topic } = source
   const name = quoteName(rule.field)
-  const columns = [...new Set([...rule.by, ...rule.series, ...topic.key, rule.field])].map(quoteName)
+  const columns = [...new Set([...rule.by, ...rule.series, ...topic.key, rule.field].map(quoteName)), timeOf(topic), '_partition', '_offset']
   const order = `${rule.series.length === 0 ? '' : `PARTITION BY ${rule.series.map(quoteName).join(', ')} `}ORDER BY ${timeOf(topic)}, _partition, _offset`
-  const valued = `(SELECT ${[...columns, timeOf(topic), '_partition', '_offset', `toFloat64(assumeNotNull(${name})) AS now`].join(', ')} FROM ${from(source)} WHERE isNotNull(${name}) AND isFinite(now))`
-  return `(SELECT *, lagInFrame(toNullable(now)) OVER (${order}) AS before, 100 * abs(now - before) / abs(before) AS change, ifNull(before != 0 AND change > ${rule.percentMax}, false) AS jumped FROM ${valued})`
+  const valued = `(SELECT ${[...new Set(columns), `toFloat64(assumeNotNull(${name})) AS _now`].join(', ')} FROM ${from(source)} WHERE isNotNull(${name}) AND isFinite(_now))`
+  return `(SELECT *, lagInFrame(toNullable(_now)) OVER (${order}) AS _before, 100 * abs(_now - _before) / abs(_before) AS _change, ifNull(_before != 0 AND _change > ${rule.percentMax}, false) AS _jumped FROM ${valued})`
 }
 
 /** What tells a row apart, and the values in question. */

@@ -105,6 +105,7 @@ function markTexts (column: Column, rows: number, marks: Uint8Array, isBroken: (
   const { valid } = column
   const codes = column.kind === 'dictionary' ? column.codes : undefined
   const broken = column.kind === 'dictionary' ? Uint8Array.from(column.values, value => Number(value !== null && isBroken(value))) : undefined
+  if (broken !== undefined && !broken.includes(1)) return 0
   const texts = column.kind === 'text' ? Buffer.from(column.bytes.buffer, column.bytes.byteOffset, column.bytes.byteLength) : undefined
   let n = 0
   for (let i = 0; i < rows; i++) {

@@ -1,15 +1,17 @@
 // What the topic mapping costs: quotes of ten fields from raw columns to typed ones, on one core.
 //   node test/bench/mapping.ts [rows]
-// The middle one of five rounds each. `as the topic holds them`: written to a frame of the broker and read again.
+// The middle one of five rounds each. `as the topic holds them`: written to a frame of the broker and read again. With
+// rules: those of the schema that look at one row, the prices as float64 and as decimals.
 
 import mapping from '../../plugins/transforms/mapping/index.ts'
 import { Batch } from '../../runtime/batch.ts'
 import { field, plainCast } from '../../runtime/schema.ts'
 import { fakeContext, fakeTopic } from '../conform/context.ts'
 import { quote } from './quotes.ts'
+import { topicWith } from '../runtime/quality/ground.ts'
 import { throughTopic } from '../runtime/cast/shapes.ts'
 import type { Column } from '../../runtime/batch.ts'
-import type { CastRule } from '../../runtime/schema.ts'
+import type { CastRule, Field, Topic } from '../../runtime/schema.ts'
 
 const rows = Number(process.argv[2] ?? 1_000_000)
 const rounds = 5
@@ -63,8 +65,8 @@ function dictionaryColumn (texts: readonly string[]): Column | undefined {
   return { kind: 'dictionary', values, codes: values.length <= 256 ? Uint8Array.from(texts, code) : Uint16Array.from(texts, code) }
 }
 
-async function measure (name: string, input: readonly Batch[]): Promise<void> {
-  const { map } = await open()
+async function measure (name: string, input: readonly Batch[], as: Topic = topic): Promise<void> {
+  const { map } = await open(as)
   for (const batch of input.slice(0, Math.ceil(input.length / 4))) map(batch)
   const results = Array.from({ length: rounds }, () => {
     const cpu = process.cpuUsage()
@@ -81,7 +83,7 @@ async function measure (name: string, input: readonly Batch[]): Promise<void> {
   console.log(`${name.padEnd(48)}${(rows / seconds / 1e6).toFixed(2)} M rows/s   ${perMillion} CPU-seconds a million rows`)
 }
 
-async function open (): Promise<{ map (batch: Batch): Batch }> {
+async function open (topic: Topic): Promise<{ map (batch: Batch): Batch }> {
   const step = await mapping.open({ schema: null }, fakeContext({ topic }))
   return { map: batch => step.map(batch) }
 }
@@ -90,4 +92,20 @@ for (const size of [1000, 10_000]) {
   for (const [name, shape] of Object.entries(shapes)) await measure(`${name}, ${size} rows a batch`, batches(size, shape))
   const held = batches(size, shapes['values'] as Shape).map(throughTopic)
   await measure(`as the topic holds them, ${size} rows a batch`, held)
+}
+
+/** Four rules, which every row keeps. */
+const { quality } = topicWith(`
+  - { metric: invalidValues, field: price, arguments: { exclusiveMinimum: 0, maximum: 1000000 }, action: reject }
+  - { metric: invalidValues, field: ask, arguments: { minimum: bid }, severity: warning, mustBe: 0 }
+  - { metric: nullValues, field: bid, mustBe: 0 }
+  - { metric: missingValues, field: symbol, mustBe: 0 }`)
+const rules = (quality ?? []).map(rule => rule.name === 'invalid_values_price' ? { ...rule, field: 'last' } : rule) as NonNullable<Topic['quality']>
+const asDecimal = (one: Field): Field => ['last', 'bid', 'ask'].includes(one.name) ? { ...one, type: { kind: 'decimal', precision: 18, scale: 8 } } : one
+const decimals = { ...topic, fields: topic.fields.map(asDecimal) }
+
+const held = batches(10_000, shapes['values'] as Shape).map(throughTopic)
+for (const [kind, as] of [['float64', topic], ['decimal', decimals]] as const) {
+  await measure(`prices as ${kind}, without rules`, held, as)
+  await measure(`prices as ${kind}, with ${rules.length} rules`, held, { ...as, quality: rules })
 }

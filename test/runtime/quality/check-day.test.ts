@@ -1,5 +1,6 @@
 import t from 'tap'
 import { checkDay, worst } from '../../../runtime/quality/check-day.ts'
+import { readTopic } from '../../../runtime/schema-file.ts'
 import { openGround, topicWith } from './ground.ts'
 import type { Row } from '../../../runtime/plugin.ts'
 import type { QualityResult } from '../../../runtime/quality/check-day.ts'
@@ -150,4 +151,30 @@ await t.test('a name or a value cannot get out of its quotes', async t => {
   const found = await check(`
   - { name: venue, metric: invalidValues, field: venue, arguments: { validValues: ["') OR true --", '\\'], pattern: "^[')(]" }, mustBe: 1, by: [venue] }`, [{ venue: '\') OR true --' }, { venue: 'x\'"\\`\n' }])
   t.match(found['venue'], { level: 'error', failing: 1, value: 0 })
+})
+
+await t.test('a field may be called as anything that a query makes', async t => {
+  const names = ['key', 'value', 'rows', 'failing', 'number', 'before', 'missing']
+  const odd = readTopic('schemas/odd.yaml', `
+key: [key]
+event_time: time
+fields:
+  time: { type: timestamp(ms), cast: { unit: ms } }
+${names.map(name => `  ${name}: { type: ${name === 'key' ? 'string' : 'int64'} }`).join('\n')}
+quality:
+${names.slice(1).map(name => `
+  - { metric: nullValues, field: ${name}, by: [${name}], mustBe: 0 }
+  - { metric: invalidValues, field: ${name}, by: [key], arguments: { maximum: 1 }, mustBe: 0 }
+  - { metric: duplicateValues, field: ${name}, by: [key], mustBe: 0 }
+  - { metric: sequenceGaps, field: ${name}, by: [key], mustBe: 0 }
+  - { metric: priceJumps, field: ${name}, by: [key], arguments: { changePercent: 10 }, mustBe: 0 }
+  - { name: hours_${name}, metric: rowCount, by: [${name}], arguments: { interval: 12h }, mustBeGreaterThan: 0 }`).join('')}
+`)
+  const table = await ground.store(odd, [1, 1, 4].map((value, i) => ({ time: noon + i, ...Object.fromEntries(names.map(name => [name, name === 'key' ? 'A' : value])) })))
+  const results = await checkDay(ground.client, odd, { table, day, where: 'true', root: process.cwd() })
+  const values: Readonly<Record<string, number>> = { nullValues: 0, invalidValues: 1, duplicateValues: 1, sequenceGaps: 2, priceJumps: 1, rowCount: 0 }
+  for (const { metric, rule, value, examples } of results) {
+    t.equal(value, values[metric], rule)
+    t.equal(examples.length > 0, value !== 0 || metric === 'rowCount', rule)
+  }
 })
