@@ -76,7 +76,7 @@ await t.test('a threshold says one thing, and both ask the same', async t => {
   - { name: g, metric: nullValues, field: bid, warn: { mustBe: 0 }, action: reject }
   - { name: h, metric: rowCount, warn: { mustBeLessThan: 2 }, error: { mustBe: 0 } }
   - { name: i, metric: rowCount, warn: { mustBe: 0 }, error: { mustBeLessThan: 2 } }
-  - { name: j, metric: rowCount, warn: { mustBeLessThan: 2 },           error: { mustBeBetween: [1, 2] } }`), [
+  - { name: j, metric: rowCount, warn: { mustBeLessThan: 2 }, error: { mustBeBetween: [1, 2] } }`), [
     'schemas/trades.yaml:17:5 quality[0]: has no threshold; add one, such as mustBeLessThan: 5, or warn: and error: with one each',
     'schemas/trades.yaml:18:34 quality[1].warn: says nothing; write what the value must be, such as { mustBeLessThan: 5 }',
     'schemas/trades.yaml:18:64 quality[1].error.mustNotBe: stands beside mustBe; a threshold has one of them',
@@ -89,7 +89,7 @@ await t.test('a threshold says one thing, and both ask the same', async t => {
     'schemas/trades.yaml:24:7 quality[7].name: there is already a rule "f"; give it a name of its own',
     'schemas/trades.yaml:25:69 quality[8].action: needs the severity error: what is only a warning is not rejected',
     'schemas/trades.yaml:26:34 quality[9].warn: is broken later than error; the warning has to come first',
-    'schemas/trades.yaml:28:72 quality[11].error: has mustBeBetween, which does not go with mustBeLessThan of warn: both must be upper limits, lower limits or mustBeBetween'
+    'schemas/trades.yaml:28:63 quality[11].error: has mustBeBetween, which does not go with mustBeLessThan of warn: both must be upper limits, lower limits or mustBeBetween'
   ])
 })
 
