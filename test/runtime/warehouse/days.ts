@@ -49,6 +49,15 @@ export interface Days {
   count (): Promise<{ readonly realtime: number, readonly history: number, readonly positions: number }>
 }
 
+/** Numbers in [0, 1) that are the same for the same seed. */
+export function random (seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
+    return state / 2 ** 31
+  }
+}
+
 export const first = Date.UTC(2024, 2, 1)
 export const dayName = (day: number): string => new Date(first + day * DAY).toISOString().slice(0, 10)
 
