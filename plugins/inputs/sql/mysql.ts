@@ -4,11 +4,14 @@ import mysql2 from 'mysql2'
 import { formatTime } from '../../../runtime/data-interval.ts'
 import { parseJson } from '../../../runtime/json.ts'
 import { failed, parseDatabaseUrl, plainTime, tlsOf } from './database.ts'
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import type { Connection, FieldPacket } from 'mysql2'
 import type { TimeFormat } from '../../../runtime/data-interval.ts'
 import type { PlatformError } from '../../../runtime/errors.ts'
 import type { Ordered } from '../../../runtime/value-order.ts'
 import type { Column, Database, OpenOptions, Parameter } from './database.ts'
+import type { SqlConfig } from './options.ts'
 
 // Its CommonJS names are not all seen by an import.
 const { createConnection, Types } = mysql2
@@ -24,26 +27,13 @@ interface Field extends FieldPacket {
 }
 
 export async function openMysql ({ config, root, signal }: OpenOptions): Promise<Database> {
-  const { place, host, port, user, password, database } = parseDatabaseUrl(config.url)
-  const tls = tlsOf(config, root)
-  const connection = createConnection({
-    host,
-    port: port ?? 3306,
-    user,
-    password,
-    database,
-    ...(tls !== undefined && { ssl: { ...tls, rejectUnauthorized: true } }),
-    connectTimeout: config.connect_seconds * 1000,
-    charset: 'utf8mb4',
-    timezone: 'Z',
-    dateStrings: true,
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-    jsonStrings: true,
-    enableKeepAlive: true
-  })
-  // What was under way fails by itself; without a listener the error would end the thread.
-  connection.on('error', () => {})
+  const { place } = parseDatabaseUrl(config.url)
+  const connection = connect(config, root)
+  // A stream of rows is not told of the end of its connection, and would wait for ever.
+  let stream: Readable | undefined
+  connection.on('error', error => stream?.destroy(error))
+  const socket = (connection as unknown as { readonly stream: Socket }).stream
+  socket.once('close', () => stream?.destroy(new Error('the connection was closed')))
   const onAbort = (): void => { connection.destroy() }
   signal.addEventListener('abort', onAbort)
   let broken = false
@@ -79,7 +69,7 @@ export async function openMysql ({ config, root, signal }: OpenOptions): Promise
         columns = fields.map(field => ({ name: field.name, type: typeOf(field) }))
         convert = fields.map(converterOf)
       })
-      const stream = command.stream({ highWaterMark: Math.min(1000, config.fetch_rows) })
+      stream = command.stream({ highWaterMark: Math.min(1000, config.fetch_rows) })
       let rows: unknown[][] = []
       try {
         for await (const row of stream as AsyncIterable<unknown[]>) {
@@ -90,12 +80,36 @@ export async function openMysql ({ config, root, signal }: OpenOptions): Promise
         }
       } catch (error) {
         throw mysqlError(error, place)
+      } finally {
+        stream = undefined
       }
       if (rows.length > 0) yield { columns, rows }
       broken = false
     },
     close
   }
+}
+
+/** Begins to connect; the first statement waits for it. */
+function connect (config: SqlConfig, root: string): Connection {
+  const { host, port, user, password, database } = parseDatabaseUrl(config.url)
+  const tls = tlsOf(config, root)
+  return createConnection({
+    host,
+    port: port ?? 3306,
+    user,
+    password,
+    database,
+    ...(tls !== undefined && { ssl: { ...tls, rejectUnauthorized: true } }),
+    connectTimeout: config.connect_seconds * 1000,
+    charset: 'utf8mb4',
+    timezone: 'Z',
+    dateStrings: true,
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    jsonStrings: true,
+    enableKeepAlive: true
+  })
 }
 
 /** One statement; the first value of its answer as text. */

@@ -63,7 +63,7 @@ export async function openPostgres ({ config, root, signal }: OpenOptions): Prom
       let converters: ReadonlyArray<(text: string) => unknown> = []
       broken = true // until the last row: a cursor under way keeps the connection busy
       for (;;) {
-        const { rows, result } = await fetch(cursor, config.fetch_rows).catch((error: unknown) => { throw postgresError(error, place) })
+        const { rows, result } = await fetch(cursor, config.fetch_rows, socket).catch((error: unknown) => { throw postgresError(error, place) })
         if (columns.length === 0) {
           columns = result.fields.map(({ name, dataTypeID }) => ({ name, type: String(dataTypeID) }))
           converters = result.fields.map(({ dataTypeID }) => converterOf(dataTypeID))
@@ -77,15 +77,21 @@ export async function openPostgres ({ config, root, signal }: OpenOptions): Prom
   }
 }
 
-function fetch (cursor: Cursor<string[]>, rowsMax: number): Promise<{ rows: ReadonlyArray<ReadonlyArray<string | null>>, result: QueryResult }> {
+function fetch (cursor: Cursor<string[]>, rowsMax: number, socket: Socket): Promise<{ rows: ReadonlyArray<ReadonlyArray<string | null>>, result: QueryResult }> {
   return new Promise((resolve, reject) => {
+    // A cursor whose last row came is not told of the end of its connection, and would wait for ever.
+    const onClose = (): void => reject(new Error('the connection was closed'))
+    if (socket.destroyed) onClose()
+    socket.once('close', onClose)
     cursor.read(rowsMax, (error, rows, result) => {
+      socket.off('close', onClose)
       if (error === undefined || error === null) resolve({ rows, result })
       else reject(error)
     })
   })
 }
 
+/** Values by the converter of their column. */
 function converted (columns: readonly Column[], rows: ReadonlyArray<ReadonlyArray<string | null>>, converters: ReadonlyArray<(text: string) => unknown>): Rows {
   return { columns, rows: rows.map(row => row.map((text, i) => text === null ? null : (converters[i] as (text: string) => unknown)(text))) }
 }
