@@ -29,6 +29,7 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   rejected: ['<topic> [--reason text] [--step name] [--limit n] [--json]', 'show refused rows that wait, by reason'],
   redeliver: ['<topic> [--reason text] [--step name] [--dry-run] [--at-least-once] [--json]', 'take refused rows through the pipelines as they are now'],
   quality: ['[topic] [--json]', 'show the latest result of each quality rule'],
+  parity: ['<topic> <day> [--json]', 'compare a day in the lake with what the databases hold of it'],
   replay: ['<topic> --into topic [--from time] [--to time] [--speed 10x|max] [--source lake|topic] [--no-wait] [--json]', 'send rows of a topic into another one, in the order in which they happened'],
   lake: ['[topic] [--json]', 'show what the lakes hold; with a topic, the files that count, one a line'],
   query: ['"<sql>" [--format name]', 'send one statement to ClickHouse'],

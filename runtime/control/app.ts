@@ -8,6 +8,7 @@ import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { jobRoutes } from './jobs.ts'
 import { metricsRoutes } from './metrics.ts'
+import { parityRoutes } from './parity.ts'
 import { pipelineRoutes } from './pipelines.ts'
 import { pluginRoutes } from './plugins.ts'
 import { answerError, problemResponse, sendProblem } from './problem.ts'
@@ -97,6 +98,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     topicRoutes(routes, platform)
     redeliverRoutes(routes, platform)
     replayRoutes(routes, platform)
+    parityRoutes(routes, platform)
     runtimeRoutes(routes, platform)
     boundaryRoutes(routes, platform)
     queryRoutes(routes, platform, limits)

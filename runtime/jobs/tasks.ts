@@ -1,5 +1,6 @@
 import { lakeCompaction } from '../lake/compaction.ts'
 import { handoffTask, waitingOf } from '../warehouse/task.ts'
+import { parityTask } from '../parity/task.ts'
 import { qualityTask } from '../quality/task.ts'
 import { replayTask } from '../replay/task.ts'
 import type { Platform } from '../platform.ts'
@@ -12,6 +13,7 @@ export function tasksOf (platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>): 
     lakeCompaction({ pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas, dataFolder: config.dataFolder }),
     handoffTask({ root, clickhouse, warehouse, broker: platform.broker, dataFolder: config.dataFolder, realtimeDays: config.realtimeDays, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }, waitingOf(platform.store)),
     qualityTask({ root, clickhouse, warehouse, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }),
-    replayTask(supervisor)
+    replayTask(supervisor),
+    parityTask(platform)
   ]
 }
