@@ -59,7 +59,7 @@ export class PipelineWorker {
     // Nobody has to wait for these.
     this.prepared.catch(() => {})
     this.running.catch(() => {})
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    this.#worker = new Worker(new URL(data.run === undefined ? './worker.ts' : './run-worker.ts', import.meta.url), {
       workerData: { ...data, pulse: this.#pulse.buffer } satisfies WorkerData,
       // The arrays of a batch die young: with a smaller young generation they are copied first.
       resourceLimits: { maxOldGenerationSizeMb: data.pipeline.heapMegabytes + HEAP_SPARE_MEGABYTES, maxYoungGenerationSizeMb: YOUNG_MEGABYTES },

@@ -21,6 +21,8 @@ export interface Stage {
   endRun (id: string): Promise<void>
   /** A worker of the pipeline, which prepares; its revision is kept. */
   prepare (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<ManagedPipeline>
+  /** Undefined where a run of the job could be prepared, else why not. Few are tried at once. */
+  tryJob (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<string | undefined>
   /** Undefined once every step has begun, else why not. */
   begins (managed: ManagedPipeline): Promise<string | undefined>
   /** Starts a pipeline as it was. */
@@ -85,11 +87,7 @@ export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promis
   const preparing = await Promise.allSettled(plan.changes.map(async ({ pipeline: id, change }) => {
     const pipeline = files.pipelines.get(id)
     if (pipeline === undefined || change === 'removed') return
-    const managed = await stage.prepare(pipeline, files.schemas)
-    if (pipeline.schedule === undefined) fresh.set(id, managed)
-    const failure = await inTime(managed.prepared, stage.prepareMsMax, () => `it was not prepared within ${stage.prepareMsMax / 1000} s`)
-    // Whether a job could run is all that there is to see.
-    if (pipeline.schedule !== undefined) await managed.stop()
+    const failure = pipeline.schedule === undefined ? await prepareStream(stage, pipeline, { files, fresh }) : await stage.tryJob(pipeline, files.schemas)
     if (failure !== undefined) throw new Error(`${id}: ${failure}`)
   }))
   const failures = preparing.filter(result => result.status === 'rejected').map(({ reason }) => describe(reason))
@@ -103,6 +101,17 @@ export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promis
     if (pipeline?.schedule === undefined || !pipeline.enabled) await stage.endRun(id)
   }
   return swapAll(stage, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), fresh)
+}
+
+async function prepareStream (stage: Stage, pipeline: Pipeline, { files, fresh }: { readonly files: Files, readonly fresh: Map<string, ManagedPipeline> }): Promise<string | undefined> {
+  const managed = await stage.prepare(pipeline, files.schemas)
+  fresh.set(pipeline.id, managed)
+  return inTime(managed.prepared, stage.prepareMsMax, () => late(stage))
+}
+
+/** Why a pipeline that is not prepared in time is refused. */
+export function late ({ prepareMsMax }: Pick<Stage, 'prepareMsMax'>): string {
+  return `it was not prepared within ${prepareMsMax / 1000} s`
 }
 
 async function swapAll (stage: Stage, changes: readonly Change[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<Applied> {

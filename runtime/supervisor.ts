@@ -8,11 +8,12 @@ import { limits } from './limits.ts'
 import { ManagedPipeline } from './managed.ts'
 import { MetricTotals } from './metric-totals.ts'
 import { PipelineWorker } from './pipeline-worker.ts'
-import { applyPlan, digestOf, planFor } from './reload.ts'
+import { applyPlan, digestOf, late, planFor } from './reload.ts'
 import { noJobs } from './jobs/keeper.ts'
-import { Slots } from './jobs/slots.ts'
+import { RunThreads } from './jobs/run-threads.ts'
 import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { JobKeeper } from './jobs/keeper.ts'
+import type { RunThread } from './jobs/run-threads.ts'
 import type { Files } from './files.ts'
 import type { Limits } from './limits.ts'
 import type { Logger, Run } from './plugin.ts'
@@ -65,9 +66,6 @@ export interface Peers {
   revert (outcomes: readonly RuntimeOutcome[]): Promise<void>
 }
 
-/** Threads that start at once; the others wait, so that the streams keep the cores. */
-const STARTS_MAX = 2
-
 const alone: Peers = { agree: async () => '', spread: async () => [], revert: async () => {} }
 
 export class Supervisor {
@@ -76,9 +74,7 @@ export class Supervisor {
   /** Set where jobs are run. */
   jobs: JobKeeper = noJobs
   readonly #running = new Map<string, ManagedPipeline>()
-  /** Threads of runs of jobs. */
-  readonly #runs = new Set<PipelineWorker>()
-  readonly #starts = new Slots(STARTS_MAX)
+  readonly #runs = new RunThreads()
   readonly #stage: Stage
   #files: Files = { pipelines: new Map(), schemas: new Map(), problems: [] }
   /** Before the last reload. */
@@ -99,6 +95,7 @@ export class Supervisor {
       jobs: () => [...this.#files.pipelines.values()].filter(({ schedule }) => schedule !== undefined),
       endRun: id => this.jobs.end(id),
       prepare: (pipeline, schemas) => this.#prepare(pipeline, schemas),
+      tryJob: (pipeline, schemas) => this.#tryJob(pipeline, schemas),
       begins: managed => this.#begins(managed),
       launch: pipeline => this.#launch(pipeline)
     }
@@ -253,7 +250,7 @@ export class Supervisor {
 
   /** Of all pipelines. Counters only grow, over restarts and reloads, until the platform ends or the pipeline is removed. */
   metrics (): MetricObjectWithValues[] {
-    return this.#totals.with([...[...this.#running.values()].map(managed => managed.metrics), ...[...this.#runs].map(({ metrics }) => metrics)])
+    return this.#totals.with([...[...this.#running.values()].map(managed => managed.metrics), ...this.#runs.workers.map(({ metrics }) => metrics)])
   }
 
   /** Of one step, over the last ten seconds. */
@@ -269,7 +266,7 @@ export class Supervisor {
   /** Stops all pipelines, by force after `msMax`. A change that is under way ends first, but starts nothing any more. */
   async close (msMax?: number): Promise<Ending[]> {
     this.#closing = true
-    const stopAll = (): Promise<Ending[]> => Promise.all([...this.#running.values(), ...this.#runs].map(one => one.stop(msMax)))
+    const stopAll = (): Promise<Ending[]> => Promise.all([...this.#running.values(), ...this.#runs.workers].map(one => one.stop(msMax)))
     const endings = await stopAll()
     await this.#changing?.catch(() => {})
     await stopAll()
@@ -277,32 +274,28 @@ export class Supervisor {
     return endings
   }
 
-  /**
-   * A thread for one run of a job; it prepares. Of all jobs few do so at once: the caller says when it has, with `prepared`.
-   * The pipeline need not be one of the files.
-   */
-  async spawnRun (pipeline: Pipeline, { run, onLog }: { readonly run: Run, readonly onLog: (line: string) => void }): Promise<{ readonly worker: PipelineWorker, prepared (): void }> {
-    const prepared = await this.#starts.take()
-    try {
+  /** A thread for one run of a job, which prepares. The pipeline need not be one of the files. */
+  async spawnRun (pipeline: Pipeline, { run, onLog }: { readonly run: Run, readonly onLog: (line: string) => void }): Promise<RunThread> {
+    return this.#runs.start(async () => {
       if (this.#closing) throw new PlatformError('RELOAD_BUSY', 'The platform is stopping')
       const schemas = this.#files.schemas
       await this.#options.store.keepRevision(pipeline, schemas)
-      const worker = new PipelineWorker({ ...this.#workerData(pipeline, schemas), run }, onLog)
-      this.#runs.add(worker)
-      void worker.ended.then(() => {
-        this.#runs.delete(worker)
-        this.#totals.add(pipeline.id, worker.metrics)
-      })
-      return { worker, prepared }
-    } catch (error) {
-      prepared()
-      throw error
-    }
+      return new PipelineWorker({ ...this.#workerData(pipeline, schemas), run }, onLog)
+    }, worker => this.#totals.add(pipeline.id, worker.metrics))
   }
 
   async #prepare (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<ManagedPipeline> {
     await this.#options.store.keepRevision(pipeline, schemas)
     return this.#manage(pipeline, schemas)
+  }
+
+  #tryJob (pipeline: Pipeline, schemas: ReadonlyMap<string, Topic>): Promise<string | undefined> {
+    return this.#runs.tried(async () => {
+      const managed = await this.#prepare(pipeline, schemas)
+      const failure = await inTime(managed.prepared, this.limits.prepareMsMax, () => late(this.limits))
+      await managed.stop()
+      return failure
+    })
   }
 
   /** Starts a pipeline and waits until it has begun or failed; either way it is kept alive. */

@@ -7,7 +7,6 @@ import { parentPort, workerData } from 'node:worker_threads'
 import pino from 'pino'
 import { openBroker } from './broker/open.ts'
 import { describe, PlatformError } from './errors.ts'
-import { readKeptRevision } from './kept-revision.ts'
 import { masker } from './mask.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { PipelineMetrics } from './metrics.ts'
@@ -94,9 +93,10 @@ const surroundings: Surroundings = {
   health: (step, health) => send({ type: 'health', step, health })
 }
 
-/** Revisions are kept by the supervisor as files, before a worker with them starts. */
+/** Revisions are kept by the supervisor as files, before a worker with them starts. What reads them is loaded only where it is needed: every run of a job starts a thread. */
 async function keptRevision (revision: string): Promise<OldRevision | undefined> {
   try {
+    const { readKeptRevision } = await import('./kept-revision.ts')
     return await readKeptRevision(revision, { root, dataFolder, pipeline, env: process.env })
   } catch (error) {
     logger.warn({ revision, reason: describe(error) }, 'The revision that began the rows in flight cannot be opened, finishing them with the current one')

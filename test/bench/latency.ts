@@ -1,45 +1,24 @@
 // A real platform process fed by a WebSocket server at a steady rate: start-up, memory at idle, event to queryable,
-// reload. An event is stamped when the feed sends it; it is queryable when a SELECT has returned it.
+// reload.
 //   node test/bench/latency.ts [rows a second] [seconds]
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { WebSocketServer } from 'ws'
 import { makeProject, startPlatform } from '../system/project.ts'
+import { measureDelays, startFeed } from './live-feed.ts'
 import { residentMiB } from './measure.ts'
-import { quote, quotesSchema } from './quotes.ts'
-import type { AddressInfo } from 'node:net'
+import { quotesSchema } from './quotes.ts'
 import type { RunningPlatform } from '../system/project.ts'
 
 const rate = Number(process.argv[2] ?? 10_000)
 const seconds = Number(process.argv[3] ?? 30)
-const TICK_MS = 10
-const POLL_MS = 20
-const WARM_UP_MS = 5000
-
 const folder = mkdtempSync(join(tmpdir(), 'twolane-bench-'))
-const feed = new WebSocketServer({ host: '127.0.0.1', port: 0 })
-const port = await new Promise<number>(resolve => feed.on('listening', () => resolve((feed.address() as AddressInfo).port)))
-let sending = false
-let sent = 0
-
-feed.on('connection', socket => {
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    const rows = Math.round((now - last) * rate / 1000)
-    last = now
-    if (!sending || rows === 0) return
-    const time = String(Date.now())
-    socket.send(JSON.stringify(Array.from({ length: rows }, () => ({ ...quote(sent++), event_time: time }))))
-  }, TICK_MS)
-  socket.on('close', () => clearInterval(timer))
-})
+const feed = await startFeed(rate)
 
 const pipeline = (flushMs: number): string => `
 input:
-  websocket: { url: 'ws://127.0.0.1:${port}' }
+  websocket: { url: '${feed.url}' }
 topic: quotes
 transforms:
   - mapping: quotes
@@ -68,7 +47,6 @@ try {
   console.log(`Ctrl-C under load: drained and stopped in ${(performance.now() - stopping).toFixed(0)} ms`)
 } finally {
   feed.close()
-  for (const socket of feed.clients) socket.terminate()
   rmSync(folder, { recursive: true, force: true })
 }
 process.exit()
@@ -81,25 +59,9 @@ async function timed (what: string): Promise<RunningPlatform> {
 }
 
 async function latency (platform: RunningPlatform): Promise<void> {
-  const delays: number[] = []
-  let offset = 0
-  sending = true
-  const end = performance.now() + WARM_UP_MS + seconds * 1000
-  const measureFrom = performance.now() + WARM_UP_MS
-  while (performance.now() < end) {
-    const found = await platform.query<{ t: string, n: string, next: string }>(
-      `SELECT toUnixTimestamp64Milli(event_time) AS t, count() AS n, max(_offset) + 1 AS next FROM streaming.quotes WHERE _offset >= ${offset} GROUP BY t`)
-    const now = Date.now()
-    for (const { t, n, next } of found) {
-      offset = Math.max(offset, Number(next))
-      if (performance.now() > measureFrom) for (let i = 0; i < Number(n); i++) delays.push(now - Number(t))
-    }
-    await pause(POLL_MS)
-  }
-  sending = true
-  delays.sort((a, b) => a - b)
-  const at = (share: number): number => delays[Math.min(delays.length - 1, Math.floor(delays.length * share))] as number
-  console.log(`event to queryable at ${rate} rows/s for ${seconds} s: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms (${delays.length} rows, polled each ${POLL_MS} ms)`)
+  feed.begin()
+  const { p50, p99, max, rows } = await measureDelays(platform, seconds)
+  console.log(`event to queryable at ${rate} rows/s for ${seconds} s: p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (${rows} rows)`)
 }
 
 function engineMiB (platform: RunningPlatform): number {

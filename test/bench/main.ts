@@ -8,6 +8,7 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['Catch-up from the embedded topic into embedded ClickHouse', 'catchup.ts', '4', '3'],
   ['Apache Kafka on this machine: append, catch-up into embedded ClickHouse, rebalance', 'kafka.ts', '2', '3'],
   ['Event to queryable, start, memory, reload, stop', 'latency.ts', '10000', '30'],
+  ['Jobs beside a stream', 'jobs.ts', '10000', '60'],
   ['The mapping alone', 'mapping.ts'],
   ['Arrow encoding alone', 'arrow.ts'],
   ['Files', 'outputs.ts', '1'],
