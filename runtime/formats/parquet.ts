@@ -7,15 +7,16 @@ import { compressors } from 'hyparquet-compressors'
 import { PlatformError } from '../errors.ts'
 import { RowBatch } from '../plugin.ts'
 import { bare, rawOf, textOf, Unfit } from './parquet-values.ts'
-import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers } from 'hyparquet'
+import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, RowGroup } from 'hyparquet'
 import type { Batch, Column } from '../batch.ts'
 import type { Topic } from '../schema.ts'
 import type { Bytes } from './decode.ts'
 import type { Raw } from './parquet-values.ts'
 
-/** Of a window's values, as the file counts them. */
-const windowBytes = 16 * 2 ** 20
-const windowRowsMax = 65_536
+/** Of a window's values in memory, about. A page is unpacked for each window that begins in it, so windows are large. */
+const windowBytes = 96 * 2 ** 20
+/** Of a value, besides its text. */
+const valueBytes = 16
 /** Of column chunks kept between two windows of one row group. */
 const keptBytesMax = 32 * 2 ** 20
 const footerBytesMax = 64 * 2 ** 20
@@ -78,7 +79,7 @@ export class ParquetFile {
     let groupStart = 0
     for (const group of this.#metadata.row_groups) {
       const groupEnd = groupStart + Number(group.num_rows)
-      const step = windowRows(Number(group.total_byte_size), Number(group.num_rows))
+      const step = windowRows(group)
       for (let at = Math.max(from, groupStart); at < groupEnd; at += step) yield * this.#window(at, Math.min(groupEnd, at + step), options)
       this.#file.forget()
       groupStart = groupEnd
@@ -100,8 +101,8 @@ export class ParquetFile {
 
   /** One column of a window in its raw form; rows that have none are noted. */
   async #column ({ name, raw, from, to, unfit }: { readonly name: string, readonly raw: Raw, readonly from: number, readonly to: number, readonly unfit: Map<number, string> }): Promise<unknown[]> {
-    const values = new Array<unknown>(to - from).fill(undefined)
-    let filled = 0
+    // Filled from the front: an array of numbers alone takes half of the memory of one that had holes.
+    const values: unknown[] = []
     await guarded(this.#name, `column ${name} in rows ${from + 1} to ${to}`, async () => {
       await parquetRead({
         file: this.#file,
@@ -115,24 +116,25 @@ export class ParquetFile {
         geoparquet: false,
         useOffsetIndex: true,
         onChunk ({ columnData, rowStart, rowEnd }) {
-          for (let row = Math.max(from, rowStart); row < Math.min(to, rowEnd); row++) {
-            filled++
+          // Pages come in order, and those at the ends have rows of other windows.
+          for (let row = Math.max(from + values.length, rowStart); row < Math.min(to, rowEnd); row++) {
             const value: unknown = columnData[row - rowStart] ?? null
             const made = value === null || value instanceof Unfit ? value : raw(value)
             if (made instanceof Unfit) unfit.set(row - from, `${name} holds ${made.reason}.`)
-            values[row - from] = made instanceof Unfit ? null : made
+            values.push(made instanceof Unfit ? null : made)
           }
         }
       })
-      if (filled !== to - from) throw new Error(`${filled} values for ${to - from} rows`)
+      if (values.length !== to - from) throw new Error(`${values.length} values for ${to - from} rows`)
     })
     return values
   }
 }
 
-function windowRows (bytes: number, rows: number): number {
-  const rowBytes = Math.max(1, bytes / Math.max(1, rows))
-  return Math.max(1, Math.min(windowRowsMax, Math.floor(windowBytes / rowBytes)))
+function windowRows ({ total_byte_size: bytes, num_rows: rows, columns }: RowGroup): number {
+  // Text takes about twice of what it takes in the file.
+  const rowBytes = 2 * Number(bytes) / Math.max(1, Number(rows)) + valueBytes * columns.length
+  return Math.max(1, Math.floor(windowBytes / rowBytes))
 }
 
 function withoutUnfit (batch: Batch, start: number, unfit: ReadonlyMap<number, string>, refuse: (row: Readonly<Record<string, unknown>>, reason: string, i: number) => void): Batch {
