@@ -7,7 +7,7 @@ import { openDays, random } from './days.ts'
 const engine = await startEmbedded({ folder: t.testdir(), log: { info () {}, warn () {}, error () {} } })
 t.teardown(() => engine.close())
 
-for (const seed of [1, 2]) {
+for (const seed of [1]) {
   await t.test(`random late and repeated rows are each in one place (seed ${seed})`, async t => {
     const days = await openDays(`random_${seed}`, { clickhouse: engine.url })
     t.teardown(() => days.close())
