@@ -38,7 +38,7 @@ export function checkParts ({ paging, auth, body, method, format, certificate_fi
   if (kind === 'window' && window === undefined) throw invalid('paging.window', 'paging by windows needs their length', 'Set paging.window, such as 1d.')
   if (format !== 'json' && (next !== undefined || paging.more !== undefined)) throw invalid('paging', `an answer in ${format} has no JSON pointers`, 'Use page, offset, link (by the Link header), window, or cursor with field.')
   if (body !== null && method === 'GET') throw invalid('body', 'a GET sends no body', 'Set method: POST, or use query.')
-  const missing = Object.entries({ bearer: ['token'], basic: ['user', 'password'], header: ['name', 'value'], none: [] })
+  const missing = Object.entries({ bearer: ['token'], basic: ['user', 'password'], header: ['name', 'value'], query: ['name', 'value'], none: [] })
     .flatMap(([name, keys]) => name === auth.kind ? keys.filter(key => !Object.hasOwn(auth, key)) : [])
   if (missing.length > 0) throw invalid('auth', `${auth.kind} needs ${missing.join(' and ')}`, 'Set them, from variables of the environment where they are secret.')
   if ((cert === null) !== (key === null)) throw invalid('certificate_file', 'a certificate needs its key, and a key its certificate', 'Name both files.')

@@ -224,7 +224,8 @@ function decoderOf (encoding: string | string[] | undefined): Transform | undefi
 
 function authHeaders (auth: Auth): Record<string, string> {
   switch (auth.kind) {
-    case 'none': return {}
+    case 'none':
+    case 'query': return {} // the address has it
     case 'bearer': return { authorization: `Bearer ${auth.token}` }
     case 'basic': return { authorization: `Basic ${Buffer.from(`${auth.user}:${auth.password}`).toString('base64')}` }
     case 'header': return { [auth.name.toLowerCase()]: auth.value }

@@ -13,9 +13,9 @@ export const options = {
   body: { type: 'object', description: 'What a POST sends, as JSON; templates are filled in as in query.', default: null, writeOnly: true },
   auth: {
     type: 'object',
-    description: 'How to log in: { kind: bearer, token }, { kind: basic, user, password } or { kind: header, name, value }.',
+    description: 'How to log in: { kind: bearer, token }, { kind: basic, user, password }, { kind: header, name, value } or { kind: query, name, value }, a parameter of every request.',
     properties: {
-      kind: { type: 'string', enum: ['none', 'bearer', 'basic', 'header'], default: 'none' },
+      kind: { type: 'string', enum: ['none', 'bearer', 'basic', 'header', 'query'], default: 'none' },
       token: { type: 'string' },
       user: { type: 'string' },
       password: { type: 'string' },
@@ -110,7 +110,7 @@ export type Auth =
   | { readonly kind: 'none' }
   | { readonly kind: 'bearer', readonly token: string }
   | { readonly kind: 'basic', readonly user: string, readonly password: string }
-  | { readonly kind: 'header', readonly name: string, readonly value: string }
+  | { readonly kind: 'header' | 'query', readonly name: string, readonly value: string }
 
 /** The options, checked and with their defaults; the maps in the shape that the schema above has checked. */
 export type HttpConfig = Omit<Config<typeof options>, 'paging' | 'incremental' | 'auth' | 'query'> & {

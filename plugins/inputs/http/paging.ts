@@ -54,8 +54,11 @@ export class Pager {
     const { first, size, end_statuses: ends } = this.#paging
     const { body } = this.#config
     const values = { from: pass.from, to: pass.to, since: pass.since, size, cursor: from.cursor, page: (first ?? 1) + from.pages, offset: (first ?? 0) + from.rows }
+    const url = from.link === undefined ? this.#address(values) : this.#withKnown(from.link, from.without ?? [])
+    const { auth } = this.#config
+    if (auth.kind === 'query') url.searchParams.set(auth.name, auth.value)
     return {
-      url: from.link === undefined ? this.#address(values) : this.#withKnown(from.link, from.without ?? []),
+      url,
       body: body === null ? undefined : JSON.stringify(this.#template.json(body, values)),
       accept: from.pages > 0 ? ends : []
     }
@@ -125,8 +128,10 @@ export class Pager {
     if (url === null) throw refused(`The address of the next page is none: ${JSON.stringify(found)?.slice(0, 100)}`, answer.url, 'Check paging.next.')
     if (url.origin !== new URL(this.#config.url).origin) throw refused(`The next page is at ${place(url)}, another origin`, answer.url, 'Headers and keys are for one origin only: set url to that one where it is right.')
     if (url.href === answer.url.href) throw refused('The source names the page that was just read as the next one: it would go round for ever', answer.url, 'Check paging, and ask the source about it.')
+    const { auth, query } = this.#config
+    if (auth.kind === 'query') url.searchParams.delete(auth.name)
     const without: string[] = []
-    for (const [name, value] of Object.entries(this.#config.query)) {
+    for (const [name, value] of Object.entries(query)) {
       if (url.searchParams.get(name) !== String(value)) continue
       url.searchParams.delete(name)
       without.push(name)
