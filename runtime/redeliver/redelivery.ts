@@ -119,10 +119,10 @@ class Redelivery {
   async #deliver (refused: readonly RefusedRow[]): Promise<void> {
     const [first] = refused
     if (first === undefined) return
+    const lane = await this.#lane(first)
+    if (typeof lane === 'string') return this.#tally.keep(lane, refused.length)
     const passed = refused.filter(row => row.offset < this.#committed(row))
     if (passed.length < refused.length) this.#tally.keep(`${first.output} of ${first.pipeline} has not passed the row yet: it is still at work on it`, refused.length - passed.length)
-    const lane = await this.#lane(first)
-    if (typeof lane === 'string') return this.#tally.keep(lane, passed.length)
     try {
       await lane.deliver(passed, this.#tally, async at => {
         await this.#remember(at)
