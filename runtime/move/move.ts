@@ -19,6 +19,7 @@ import { groupOf } from '../run.ts'
 import { findLakes, moveLake } from './lake.ts'
 import { finish, note, takeUp } from './marks.ts'
 import { checkSettled, openSource } from './source.ts'
+import { moveBoundary } from './boundary.ts'
 import { checkTargetTables, findTables, moveTable, textOf } from './tables.ts'
 import { checkTarget, moveTopic } from './topics.ts'
 import type { KafkaConfig } from '../broker/kafka/options.ts'
@@ -150,6 +151,7 @@ async function moveTables ({ engine, config: { dataFolder }, found: { tables }, 
     progress.say(`Copying and comparing the table ${textOf(table.name)}`)
     verified.push(await moveTable(engine as ClickHouse, target, table, progress))
   }
+  if (engine !== undefined) verified.push(...await moveBoundary(engine, target))
   return verified
 }
 

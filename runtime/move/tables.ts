@@ -7,6 +7,8 @@ import { localTable, onCluster } from '../clickhouse/cluster.ts'
 import { describeTable, ensureTable } from '../clickhouse/migrate.ts'
 import { quoteName, quoteTable, quoteText } from '../clickhouse/sql.ts'
 import { PlatformError } from '../errors.ts'
+import { WAREHOUSE } from '../warehouse/boundary.ts'
+import { datasetName, warehouseTable } from '../warehouse/views.ts'
 import type { ClickHouse } from '../clickhouse/client.ts'
 import type { TableName } from '../clickhouse/sql.ts'
 import type { Pipeline } from '../pipeline.ts'
@@ -38,7 +40,7 @@ export async function findTables (client: ClickHouse, pipelines: Iterable<Pipeli
   const topics = topicsOf(pipelines, schemas)
   const found = await client.rows<{ database: string, name: string, create_table_query: string, total_rows: string, total_bytes: string }>(
     `SELECT database, name, create_table_query, total_rows, total_bytes FROM system.tables
-     WHERE engine LIKE '%MergeTree' AND lower(database) NOT IN ('system', 'information_schema') AND name != '_twolane_owners' ORDER BY database, name`)
+     WHERE engine LIKE '%MergeTree' AND lower(database) NOT IN ('system', 'information_schema') AND name != '_twolane_owners' AND NOT (database = '${WAREHOUSE}' AND startsWith(name, '_')) ORDER BY database, name`)
   const tables: SourceTable[] = []
   const others: string[] = []
   for (const { database, name: table, create_table_query: statement, total_rows: rows, total_bytes: bytes } of found) {
@@ -88,10 +90,14 @@ function topicsOf (pipelines: Iterable<Pipeline>, schemas: ReadonlyMap<string, T
   const topics = new Map<string, Topic>()
   for (const { topic, outputs } of pipelines) {
     for (const { plugin, config } of outputs) {
-      if (plugin !== 'streaming-database') continue
-      const { database, table, schema } = config as { database: string, table: string | null, schema: string | null }
+      if (plugin !== 'streaming-database' && plugin !== 'warehouse') continue
+      const { database = WAREHOUSE, table, schema } = config as { database?: string, table: string | null, schema: string | null }
       const found = schemas.get(schema ?? topic)
-      if (found !== undefined) topics.set(textOf({ database, table: table ?? found.name }), found)
+      if (found === undefined) continue
+      const name = { database, table: table ?? found.name }
+      topics.set(textOf(name), found)
+      // The handoff fills the table of the same dataset.
+      if (plugin === 'streaming-database') topics.set(textOf(warehouseTable(datasetName(name))), found)
     }
   }
   return topics
@@ -100,7 +106,7 @@ function topicsOf (pipelines: Iterable<Pipeline>, schemas: ReadonlyMap<string, T
 /** As the platform makes it from the schema; with the columns that have left the schema since. */
 async function makeTable (target: ClickHouse, { name, topic, columns, statement }: SourceTable): Promise<void> {
   if (topic !== undefined) {
-    await ensureTable(target, topic, name)
+    await ensureTable(target, topic, name, name.database === WAREHOUSE ? 'warehouse' : 'streaming')
   } else if (target.cluster === '') {
     await target.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(name.database)}`)
     await target.command(statement.replace(/^CREATE TABLE/, 'CREATE TABLE IF NOT EXISTS'))

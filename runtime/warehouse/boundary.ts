@@ -95,6 +95,9 @@ const tables: ReadonlyArray<readonly [TableName, readonly string[], string, stri
   [cleanedTable, ['seq UInt64', 'at DateTime64(3, \'UTC\')'], 'seq', 'Twolane: flips that were cleaned up after']
 ]
 
+/** The tables of the boundary, with the column that numbers their rows. */
+export const boundaryTables: ReadonlyArray<readonly [TableName, string]> = [[buildsTable, 'build'], [boundaryTable, 'seq'], [cleanedTable, 'seq']]
+
 /** Makes the tables of the boundary where they are missing. Safe to run by several at a time. */
 export async function ensureBoundary (client: ClickHouse): Promise<void> {
   const { cluster } = client
