@@ -14,7 +14,7 @@ import type { Bytes } from './decode.ts'
 import type { Raw } from './parquet-values.ts'
 
 /** Of a window's values in memory, about. A page is unpacked for each window that begins in it, so windows are large. */
-const windowBytes = 96 * 2 ** 20
+const windowBytes = 48 * 2 ** 20
 /** Of a value, besides its text. */
 const valueBytes = 16
 /** Of column chunks kept between two windows of one row group. */

@@ -19,7 +19,7 @@ import type { InputPlugin } from '../../runtime/plugin.ts'
 const limitMiB = 512
 const formats = ['csv', 'csv.gz', 'ndjson.zst', 'json', 'parquet']
 const how: Readonly<Record<string, string>> = {
-  csv: 'header', 'csv.gz': 'header, compression gzip', 'ndjson.zst': 'format json, compression zstd', json: 'format json, array true', parquet: 'compression zstd, row_group_size 1000000'
+  csv: 'header', 'csv.gz': 'header, compression gzip', 'ndjson.zst': 'format json, compression zstd', json: 'format json, array true', parquet: 'compression zstd'
 }
 
 const [first = '20', path] = process.argv.slice(2)
