@@ -1,5 +1,8 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
+import http from '../../../../plugins/inputs/http/index.ts'
+import { configure } from '../../../conform/configure.ts'
+import { fakeContext } from '../../../conform/context.ts'
 import { readSource, startSource, text } from './source.ts'
 import type { Test } from 'tap'
 import type { Json } from '../../../../runtime/plugin.ts'
@@ -129,4 +132,12 @@ await t.test('options that do not go together are told', async t => {
   ] as const) {
     t.match((await readSource({ url: 'http://127.0.0.1:1/', ...given } as never)).error, { code: 'CONFIG_INVALID', message: says })
   }
+})
+
+await t.test('a probe asks once, takes nothing, and says what is wrong', async t => {
+  const source = await startSource(t, ({ path }) => path === '/rows' ? good : { json: {}, status: 500 })
+  const context = fakeContext()
+  await http.probe?.(configure(http, { url: source.url }), context)
+  await t.rejects(Promise.resolve(http.probe?.(configure(http, { url: source.url.replace('rows', 'none') }), context)), { code: 'SOURCE_UNAVAILABLE', message: /answered 500/ })
+  t.equal(source.asked.length, 2)
 })

@@ -1,5 +1,7 @@
 // The same claims for every database: each test file starts one and gives it here.
 
+import { configure } from '../../../conform/configure.ts'
+import { fakeContext } from '../../../conform/context.ts'
 import { conformInput } from '../../../conform/input.ts'
 import sql from '../../../../plugins/inputs/sql/index.ts'
 import { readSql, run } from './reader.ts'
@@ -103,6 +105,11 @@ export async function conformDatabase (t: Test, subject: Subject): Promise<void>
     t.strictSame(numbers(next.rows), [2, 3], 'what the run before left is read first')
     const backfill = await readSql(config, { run: run('3', at(2), at(5), 'backfill') })
     t.strictSame(numbers(backfill.rows), [2, 3, 4])
+  })
+
+  await t.test('a probe connects, and says what is wrong', async t => {
+    await sql.probe?.(configure(sql, { url, table: 'rows' }), fakeContext())
+    await t.rejects(Promise.resolve(sql.probe?.(configure(sql, { url: subject.broken.url, table: 'rows' }), fakeContext())), { code: 'SOURCE_UNAVAILABLE', message: /The database cannot be read/ })
   })
 
   await t.test('a statement that is wrong is refused with what the database says', async t => {
