@@ -16,7 +16,7 @@ const id = { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,63}$' }
 const run = { type: 'string', pattern: '^[a-z0-9]{1,64}$' }
 const byId = { type: 'object', properties: { id } }
 const byRun = { type: 'object', properties: { id, run } }
-const instant = (description: string): object => ({ type: ['integer', 'string'], description: `${description}: ms since 1970, or as 2024-01-02 or 2024-01-02T06:00:00Z` })
+const instant = (description: string): object => ({ anyOf: [{ type: 'integer' }, { type: 'string' }], description: `${description}: ms since 1970, or as 2024-01-02 or 2024-01-02T06:00:00Z` })
 const asked = {
   from: instant('Begin of the data interval'),
   to: instant('Its end, exclusive'),
