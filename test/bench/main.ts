@@ -14,6 +14,7 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['Files', 'outputs.ts', '1'],
   ['The lake alone: write, read back, compaction', 'lake.ts', '1'],
   ['The lake in a folder and in an S3-compatible store', 's3.ts', '1'],
+  ['A day of 10 million rows handed over to the warehouse', 'handoff.ts', '10'],
   ['The embedded engine alone', 'engine.ts'],
   ['What a machine has to have, and what it costs a month', 'sizing.ts', '2', '5']
 ]
