@@ -33,6 +33,7 @@ interface TopicText {
   readonly event_time?: string
   readonly partitions?: number
   readonly retention?: { readonly days?: number, readonly gigabytes?: number, readonly beyond_outputs?: boolean }
+  readonly unique?: readonly string[]
   readonly realtime_period?: string
   readonly quality?: readonly RuleText[]
   readonly fields: Readonly<Record<string, FieldText>>
@@ -73,6 +74,7 @@ export function readTopic (file: string, text: string): Topic {
     partitions: topic.partitions ?? 1,
     retention: { ms: days * dayMs, bytes: gigabytes * 2 ** 30, beyondOutputs },
     ...(topic.realtime_period !== undefined && { realtimeDays: Number.parseInt(topic.realtime_period) }),
+    ...(topic.unique !== undefined && { unique: topic.unique }),
     ...(quality.length > 0 && { quality })
   }
   return { ...unhashed, hash: createHash('sha256').update(JSON.stringify(unhashed)).digest('hex').slice(0, 16) }
@@ -187,10 +189,12 @@ function checkNames (yaml: YamlFile, { fields }: TopicText, problems: Problem[])
 
 function checkRoles (yaml: YamlFile, topic: TopicText, fields: readonly Field[], problems: Problem[]): void {
   const names = Object.keys(topic.fields)
-  for (const [i, name] of (topic.key ?? []).entries()) {
-    if (!Object.hasOwn(topic.fields, name)) problems.push(yaml.problem(['key', i], `the schema has no field ${quote(name)}${suggest(name, names)}`))
-    const kind = fields.find(field => field.name === name)?.type.kind
-    if (kind === 'list' || kind === 'json') problems.push(yaml.problem(['key', i], `a field of the type ${kind} cannot be in the key`))
+  for (const role of ['key', 'unique'] as const) {
+    for (const [i, name] of (topic[role] ?? []).entries()) {
+      if (!Object.hasOwn(topic.fields, name)) problems.push(yaml.problem([role, i], `the schema has no field ${quote(name)}${suggest(name, names)}`))
+      const kind = fields.find(field => field.name === name)?.type.kind
+      if (kind === 'list' || kind === 'json') problems.push(yaml.problem([role, i], `a field of the type ${kind} cannot be in ${role === 'key' ? 'the key' : 'what names a row'}`))
+    }
   }
   const { event_time: eventTime } = topic
   if (eventTime === undefined) return

@@ -62,6 +62,8 @@ export interface Topic {
   readonly fields: readonly Field[]
   /** Fields that together name an instrument (or any other entity); rows of one key keep their order. Empty: one partition. */
   readonly key: readonly string[]
+  /** Fields that together name a row: of several rows with the same values readers get the one that was taken last. Empty or undefined: every row counts. */
+  readonly unique?: readonly string[] | undefined
   /** The field that says when it happened; the destinations partition by its day. Empty: the ingest time. */
   readonly eventTime: string
   readonly partitions: number

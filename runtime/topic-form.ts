@@ -53,6 +53,13 @@ export const topicForm = {
       uniqueItems: true,
       description: 'Fields that together name an instrument (or any other entity); rows of one key keep their order.'
     },
+    unique: {
+      type: 'array',
+      items: { type: 'string' },
+      uniqueItems: true,
+      minItems: 1,
+      description: 'Fields that together name a row, such as the instrument and the start of a bar: of several rows with the same values, the views `realtime`, `history` and `data` show the one that was taken last. Meant for bars and reference data: every query then compares all rows that it reads.'
+    },
     event_time: { type: 'string', description: 'The field that says when it happened; without it, the ingest time counts.' },
     partitions: { type: 'integer', minimum: 1, maximum: 1024, description: 'Of the topic; each is worked on its own.' },
     retention: {

@@ -112,7 +112,7 @@ async function one (handoff: Handoff, dataset: Dataset): Promise<unknown[]> {
   const { lanes: { streaming, warehouse } } = handoff
   // A pipeline that has never run has no table.
   if (await describeTable(streaming, dataset.table) === undefined) return []
-  if (streaming !== warehouse) await ensureViews(warehouse, { dataset: dataset.name, schema: dataset.schema, streaming: undefined, warehouse: true })
+  if (streaming !== warehouse) await ensureViews(warehouse, { dataset: dataset.name, schema: dataset.schema, streaming: 'elsewhere', warehouse: true })
   return handOver(handoff, dataset)
 }
 

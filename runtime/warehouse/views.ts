@@ -2,7 +2,7 @@
 //
 //   realtime.<dataset>   rows of the streaming database that no current version of the warehouse holds
 //   history.<dataset>    rows of the warehouse that were loaded directly, and those of each day's current version
-//   data.<dataset>       both, where one server has both
+//   data.<dataset>       both; not where they are on two servers
 //
 // All of them obey the boundary that the query is pinned to, or the newest one. They cost nothing where the boundary says
 // nothing: days behind the last one that was handed over are told by their partition, of which no column is read.
@@ -37,8 +37,8 @@ export function warehouseTable (dataset: string): TableName {
 export interface DatasetViews {
   readonly dataset: string
   readonly schema: Topic
-  /** Where the streaming rows are; undefined: the server has none of them. */
-  readonly streaming: TableName | undefined
+  /** Where the streaming rows are: in the table, on another server, or, undefined, in the table of the dataset's name if there is one. */
+  readonly streaming: TableName | 'elsewhere' | undefined
   /** Whether the server has the warehouse. */
   readonly warehouse: boolean
   /** Folder of the models over whole histories. */
@@ -53,16 +53,17 @@ export interface DatasetViews {
 export async function ensureViews (client: ClickHouse, { dataset, schema, streaming, warehouse }: Omit<DatasetViews, 'models'>): Promise<string[]> {
   await ensureBoundary(client)
   if (warehouse) await ensureTable(client, schema, warehouseTable(dataset), 'warehouse')
-  const [recent, old] = [await columnsOf(client, streaming), warehouse ? await columnsOf(client, warehouseTable(dataset)) : []]
+  const table = streaming === 'elsewhere' ? undefined : streaming ?? { database: STREAMING, table: dataset }
+  const [recent, old] = [await columnsOf(client, table), warehouse ? await columnsOf(client, warehouseTable(dataset)) : []]
   const views: Array<readonly [string, string, string]> = []
-  if (streaming !== undefined && recent.length > 0) {
-    views.push(['realtime', realtimeView({ dataset, schema, streaming, cluster: client.cluster }, recent), 'Rows of the streaming database that the warehouse does not show'])
-  }
-  if (old.length > 0) views.push(['history', historyView(dataset, old), 'Rows of the warehouse that the boundary shows'])
-  if (views.length === 2) {
-    const both = recent.filter(name => old.includes(name)).map(quoteName).join(', ')
-    views.push(['data', `SELECT ${both} FROM ${quoteTable({ database: 'history', table: dataset })} UNION ALL SELECT ${both} FROM ${quoteTable({ database: 'realtime', table: dataset })}`, 'All rows, from warehouse and streaming database'])
-  }
+  const both = recent.length === 0 ? old : old.length === 0 ? recent : recent.filter(name => old.includes(name))
+  const lanes = [
+    ...old.length === 0 ? [] : [historyView(dataset)],
+    ...table === undefined || recent.length === 0 ? [] : [realtimeView({ dataset, schema, table, cluster: client.cluster })]
+  ]
+  if (recent.length > 0) views.push(['realtime', newestOf(schema, recent, lanes.slice(-1)), 'Rows of the streaming database that the warehouse does not show'])
+  if (old.length > 0) views.push(['history', newestOf(schema, old, lanes.slice(0, 1)), 'Rows of the warehouse that the boundary shows'])
+  if (warehouse && streaming !== 'elsewhere') views.push(['data', newestOf(schema, both, lanes), 'All rows, from warehouse and streaming database'])
   for (const [database, select, comment] of views) await makeView(client, { database, table: dataset }, select, `${comment}${MARK}`)
   return views.map(([database]) => database).filter(database => database !== 'realtime')
 }
@@ -98,15 +99,24 @@ async function makeView (client: ClickHouse, view: TableName, select: string, co
   await client.command(`CREATE OR REPLACE VIEW ${quoteTable(view)}${onCluster(client.cluster)} AS ${select} COMMENT ${quoteText(comment)}`)
 }
 
-function historyView (dataset: string, columns: readonly string[]): string {
+/** A SELECT of the visible rows of one lane. */
+type Lane = (columns: string) => string
+
+/** The rows of all lanes; where the schema says what names a row, the one of each name that was taken last. */
+function newestOf ({ unique = [] }: Topic, columns: readonly string[], lanes: readonly Lane[]): string {
+  const rows = lanes.map(lane => lane(columns.map(quoteName).join(', '))).join(' UNION ALL ')
+  return unique.length === 0 ? rows : `SELECT * FROM (${rows}) ORDER BY _ingest_time DESC, _offset DESC LIMIT 1 BY ${unique.map(quoteName).join(', ')}`
+}
+
+function historyView (dataset: string): Lane {
   // Versions are unique in a dataset, so one number says whether a row is current.
-  return `SELECT ${columns.map(quoteName).join(', ')} FROM ${quoteTable(warehouseTable(dataset))} WHERE _version IN (SELECT version FROM (${currentVersions(dataset)}) UNION ALL SELECT toUInt32(0))`
+  return columns => `SELECT ${columns} FROM ${quoteTable(warehouseTable(dataset))} WHERE _version IN (SELECT version FROM (${currentVersions(dataset)}) UNION ALL SELECT toUInt32(0))`
 }
 
 interface RealtimeView {
   readonly dataset: string
   readonly schema: Topic
-  readonly streaming: TableName
+  readonly table: TableName
   readonly cluster: string
 }
 
@@ -114,7 +124,7 @@ interface RealtimeView {
  *   day > last   days behind the last one that was handed over: all rows, told by the partition
  *   day <= last  rows that are not below the offset of their topic, day and partition
  */
-function realtimeView ({ dataset, schema, streaming, cluster }: RealtimeView, columns: readonly string[]): string {
+function realtimeView ({ dataset, schema, table, cluster }: RealtimeView): Lane {
   const day = `toDate32(${quoteName(timeColumn(schema))})`
   // A table over the nodes of a cluster does not know the partitions of theirs.
   const partitionDay = cluster === '' ? '_partition_value.1' : day
@@ -123,8 +133,10 @@ function realtimeView ({ dataset, schema, streaming, cluster }: RealtimeView, co
     tupleElement(_bounds, 1) AS _last, tupleElement(_bounds, 2) AS _topics, tupleElement(_bounds, 3) AS _ends,
     arrayMap(e -> ${placeOf('indexOf(_topics, e.1)', 'e.2', 'e.3')}, _ends) AS _places, arrayMap(e -> e.4, _ends) AS _offsets`
   const end = `transform(${placeOf('indexOf(_topics, _topic)', day, '_partition')}, _places, _offsets, toInt64(-9223372036854775808))`
-  const from = `SELECT ${columns.map(quoteName).join(', ')} FROM ${quoteTable(streaming)} WHERE`
-  return `${bounds} ${from} ${partitionDay} > _last UNION ALL ${bounds} ${from} ${partitionDay} <= _last AND _offset >= ${end}`
+  return columns => {
+    const from = `SELECT ${columns} FROM ${quoteTable(table)} WHERE`
+    return `${bounds} ${from} ${partitionDay} > _last UNION ALL ${bounds} ${from} ${partitionDay} <= _last AND _offset >= ${end}`
+  }
 }
 
 /** SQL: topic, day and partition as one number, by which `transform` finds the offset in a hash table. A day before 1970 is negative. */

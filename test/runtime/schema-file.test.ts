@@ -160,3 +160,10 @@ await t.test('a folder of schemas is read whole, or all that is wrong with it is
     'bad/c.yml: name it c.yaml'
   ])
 })
+
+await t.test('what names a row are fields of the schema that can be compared', async t => {
+  const schema = (unique: string): string => `fields:\n  a: { type: int64 }\n  b: { type: json }\nunique: ${unique}\n`
+  t.strictSame(readTopic('schemas/rows.yaml', schema('[a]')).unique, ['a'])
+  t.throws(() => readTopic('schemas/rows.yaml', schema('[c]')), { message: /^schemas\/rows\.yaml:4:10 unique\[0\]: the schema has no field "c"/ })
+  t.throws(() => readTopic('schemas/rows.yaml', schema('[b]')), { message: /a field of the type json cannot be in what names a row/ })
+})
