@@ -40,7 +40,6 @@ const meanings = {
   PORT_IN_USE: { status: 409, retryable: false },
   RELOAD_BUSY: { status: 409, retryable: true },
   RUN_ENDED: { status: 409, retryable: false },
-  RUN_TIMEOUT: { status: 504, retryable: false },
   QUERY_REFUSED: { status: 422, retryable: false },
   ROW_INVALID: { status: 422, retryable: false },
   SCHEMA_BREAKING: { status: 409, retryable: false },
