@@ -32,7 +32,7 @@ export interface JobStatus extends Job {
 }
 
 export interface JobLimits {
-  /** At once, of all jobs. */
+  /** At once, of all pipelines; as many of the tasks. */
   readonly runsMax: number
   /** Intervals of one backfill, and runs of one job that wait. */
   readonly queuedMax: number
@@ -225,7 +225,11 @@ export class Jobs {
   #begin (jobs: readonly Job[]): void {
     const free = jobs.filter(({ task: { id } }) => !this.#active.has(id)).map(job => ({ job, record: this.#nextOf(job.task.id) }))
     const ready = free.filter((one): one is { readonly job: Job, readonly record: RunRecord } => one.record !== undefined).sort((a, b) => a.record.seq - b.record.seq)
-    for (const { job, record } of ready.slice(0, Math.max(0, this.#limits.runsMax - this.#active.size))) this.#attempt(job, record)
+    // Each kind has places of its own: no number of long backfills keeps the handoff from its work.
+    for (const kind of ['task', 'pipeline'] as const) {
+      const busy = jobs.filter(job => job.kind === kind && this.#active.has(job.task.id)).length
+      for (const { job, record } of ready.filter(({ job }) => job.kind === kind).slice(0, Math.max(0, this.#limits.runsMax - busy))) this.#attempt(job, record)
+    }
   }
 
   #attempt ({ task }: Job, record: RunRecord): void {

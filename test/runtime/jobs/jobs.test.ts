@@ -404,3 +404,14 @@ await t.test('elsewhere than on the control side nothing begins, and what is und
   office.look()
   await until(() => office.runs()[0]?.state === 'interrupted', 'it is interrupted', 10_000)
 })
+
+await t.test('no number of pipelines at work keeps a task from its own', async t => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const office = new Office(t, () => promise, {}, { runsMax: 2 })
+  office.list = [...['a', 'b', 'c'].map(id => ({ ...office.job(id, () => promise), kind: 'pipeline' as const })), office.job('handoff', () => {})]
+  for (const { task: { id } } of office.list) office.jobs.start(id, { startedBy: 'test' })
+  office.look()
+  t.strictSame(office.list.map(({ task: { id } }) => office.jobs.job(id).running !== undefined), [true, true, false, true])
+  await until(() => office.jobs.job('handoff').last?.state === 'succeeded', 'the task has ended')
+  resolve()
+})
