@@ -19,6 +19,8 @@ import { countRows } from './removal.ts'
 import { makeVersion } from './version.ts'
 import { warehouseTable } from './views.ts'
 import { checkDay, worst } from '../quality/check-day.ts'
+import { keepResults } from '../quality/results.ts'
+import { spanOfDay } from '../quality/windows.ts'
 import { PlatformError, describe } from '../errors.ts'
 import type { Json, Logger } from '../plugin.ts'
 
@@ -35,6 +37,8 @@ export interface Waiting extends DayName {
 
 export interface Handoff extends LakeSources {
   readonly root: string
+  /** Id of the job's run. */
+  readonly run: string
   readonly lanes: Lanes
   readonly log: Logger
   readonly signal: AbortSignal
@@ -158,8 +162,10 @@ interface DayToCheck {
   readonly lane: 'streaming' | 'warehouse'
 }
 
-async function checkQuality ({ lanes, root, signal }: Handoff, { name: dataset, schema, table }: Dataset, { where, name, lane }: DayToCheck): Promise<Json> {
+async function checkQuality ({ lanes, root, run, now, signal }: Handoff, { name: dataset, schema, table }: Dataset, { where, name, lane }: DayToCheck): Promise<Json> {
   const results = await checkDay(lanes[lane], schema, { table: lane === 'streaming' ? table : warehouseTable(dataset), day: name.day, where, root, signal })
+  // Under the name of the streaming table for either lane, so that a later result of the rule takes the place of this one.
+  await keepResults(lanes.warehouse, results, { dataset: `${table.database}.${table.table}`, scope: 'day', span: spanOfDay(name.day), at: now(), run })
   if (worst(results) === 'error') {
     const broken = results.filter(({ level }) => level === 'error').map(({ rule, message }) => `${rule}: ${message}`)
     throw new PlatformError('HANDOFF_UNVERIFIED', `${name.day} of ${name.topic} does not meet its quality rules: ${broken.join('; ')}`, { remedy: 'Correct the rows or the rule; the next run tries again.' })

@@ -87,6 +87,7 @@ async function run (parts: HandoffParts, waiting: WaitingDays, { run, params, si
     await alignCopies(lanes, signal)
     const handoff: Handoff = {
       ...parts,
+      run: run.id,
       lanes,
       log,
       signal,

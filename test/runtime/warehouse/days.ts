@@ -5,12 +5,12 @@ import { connectClickHouse } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import { field } from '../../../runtime/schema.ts'
-import { handoffTask, WaitingDays } from '../../../runtime/warehouse/task.ts'
+import { handoffTask, waitingOf } from '../../../runtime/warehouse/task.ts'
 import { ensureViews } from '../../../runtime/warehouse/views.ts'
 import { newestSeq, pinComment } from '../../../runtime/warehouse/boundary.ts'
 import { fakeTopic } from '../../conform/context.ts'
 import type { Broker } from '../../../runtime/broker/broker.ts'
-import type { HandoffParts } from '../../../runtime/warehouse/task.ts'
+import type { HandoffParts, WaitingDays } from '../../../runtime/warehouse/task.ts'
 import type { Json } from '../../../runtime/plugin.ts'
 import type { Pipeline } from '../../../runtime/pipeline.ts'
 import type { Topic } from '../../../runtime/schema.ts'
@@ -37,6 +37,8 @@ export interface Days {
   readonly streaming: ClickHouse
   readonly warehouse: ClickHouse
   readonly waiting: WaitingDays
+  /** What stands for the platform's store, of which the waiting days are. */
+  readonly store: object
   /** What is committed, by partition. */
   readonly committed: Map<number, number>
   /** Puts rows of a day (counted from 2024-03-01) into the streaming database, at these offsets, and commits behind them. */
@@ -69,7 +71,8 @@ export async function openDays (name: string, { clickhouse, warehouse = clickhou
   await ensureTable(streaming, topic, table)
   await ensureViews(streaming, { dataset: name, schema: topic, streaming: table, warehouse: warehouse === clickhouse })
   const committed = new Map<number, number>()
-  const waiting = new WaitingDays()
+  const store = {}
+  const waiting = waitingOf(store)
   const broker = {
     inspect: async (asked: string) => asked === name ? { name, bytes: 0, partitions: [], groups: [...committed].map(([partition, offset]) => ({ group: `${name}.streaming-database`, partition, offset, lagMs: 0 })) } : undefined
   } as unknown as Broker
@@ -81,6 +84,7 @@ export async function openDays (name: string, { clickhouse, warehouse = clickhou
     streaming,
     warehouse: other,
     waiting,
+    store,
     committed,
     async put (day, from, to, { partition = 0, commit = true } = {}) {
       const spread = Math.max(1, Math.floor(DAY / (to - from)))
@@ -117,13 +121,16 @@ export async function openDays (name: string, { clickhouse, warehouse = clickhou
   })
 }
 
-/** What the handoff reads of a pipeline. */
-function pipelineOf (name: string): Pipeline {
+/** What the handoff reads of a pipeline; with an output lake where a folder for it is given. */
+export function pipelineOf (name: string, lake?: string): Pipeline {
   return {
     id: name,
     topic: name,
     revision: 'r1',
     transforms: [],
-    outputs: [{ name: 'outputs.streaming-database', plugin: 'streaming-database', config: { database: 'streaming', table: null, schema: null, url: null } }]
+    outputs: [
+      { name: 'outputs.streaming-database', plugin: 'streaming-database', config: { database: 'streaming', table: null, schema: null, url: null } },
+      ...lake === undefined ? [] : [{ name: 'outputs.lake', plugin: 'lake', config: { folder: lake, endpoint: null, region: null, path_style: null, access_key: null, secret_key: null, timeout_seconds: 60 } }]
+    ]
   } as unknown as Pipeline
 }
