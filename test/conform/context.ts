@@ -105,7 +105,7 @@ export function fakeContext (options: FakeOptions = {}): FakeContext {
 }
 
 /** Resolves when `holds` does; throws when it never does. The limit is far beyond what a loaded machine needs. */
-export async function until (holds: () => boolean | Promise<boolean>, what: string, limitMs = 20_000): Promise<void> {
+export async function until (holds: () => boolean | Promise<boolean>, what: string, limitMs = 60_000): Promise<void> {
   const giveUpAt = performance.now() + limitMs
   while (!await holds()) {
     if (performance.now() > giveUpAt) throw new Error(`never happened: ${what}`)

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 if (process.execArgv.some(argument => argument.includes('@tapjs'))) {
-  const child = spawn(process.execPath, ['--enable-source-maps', process.argv[1] as string], { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } })
+  const child = spawn(process.execPath, ['--enable-source-maps', `--import=${new URL('../preload.ts', import.meta.url).href}`, process.argv[1] as string], { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } })
   for (const signal of ['SIGALRM', 'SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal))
   const [code] = await once(child, 'exit') as [number | null]
   process.exit(code ?? 1)

@@ -103,7 +103,7 @@ export async function startPlatform (project: Project, env: Readonly<Record<stri
 }
 
 /** Looks again until `look` gives something; fails with `what` when it never does. */
-export async function eventually<T> (what: string, look: () => Promise<T | undefined> | T | undefined, msMax = 30_000): Promise<T> {
+export async function eventually<T> (what: string, look: () => Promise<T | undefined> | T | undefined, msMax = 90_000): Promise<T> {
   const end = performance.now() + msMax
   while (true) {
     const found = await look()
