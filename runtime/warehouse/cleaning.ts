@@ -9,7 +9,8 @@ import { below, ofDay, ofVersion } from './day-rows.ts'
 import type { Lanes } from './lanes.ts'
 import { findMissing } from './missing.ts'
 import type { Missing } from './missing.ts'
-import { deleteRows } from './removal.ts'
+import { checkVersion } from './certified.ts'
+import { countRows, deleteRows } from './removal.ts'
 import { warehouseTable } from './views.ts'
 
 export interface Cleaning {
@@ -21,10 +22,13 @@ export interface Cleaning {
 /** Rows below the boundary in the streaming database that the version does not hold. */
 async function missingIn ({ lanes: { streaming, warehouse }, dataset, signal }: Cleaning, flip: Flip): Promise<Missing> {
   const day = ofDay(dataset.schema, flip)
-  return findMissing(
-    { client: streaming, table: dataset.table, where: `${day} AND ${below(flip.offsets)}` },
+  const belowBoundary = below(flip.offsets)
+  const { rows, conditions } = await findMissing(
+    { client: streaming, table: dataset.table, where: `${day} AND ${belowBoundary}` },
     { client: warehouse, table: warehouseTable(dataset.name), where: `${day} AND ${ofVersion(flip.version)}` },
     signal)
+  // A condition may be a whole block of offsets, and late rows of the same block are not among the missing ones.
+  return { rows, conditions: conditions.map(condition => `(${condition} AND ${belowBoundary})`) }
 }
 
 /**
@@ -36,9 +40,15 @@ export async function cleanUp (cleaning: Cleaning, flip: Flip): Promise<Missing>
   const missing = await missingIn(cleaning, flip)
   if (missing.rows > 0) return missing
   const day = ofDay(dataset.schema, flip)
-  await deleteRows(streaming, { table: dataset.table, where: `${day} AND ${below(flip.offsets)}`, signal })
+  const twice = { table: dataset.table, where: `${day} AND ${below(flip.offsets)}`, signal }
   // Only versions below: another process may have begun, or flipped to, a higher one.
-  await deleteRows(warehouse, { table: warehouseTable(dataset.name), where: `${day} AND _version > 0 AND _version < ${flip.version}`, signal })
+  const earlier = { table: warehouseTable(dataset.name), where: `${day} AND _version > 0 AND _version < ${flip.version}`, signal }
+  if (await countRows(streaming, twice) + await countRows(warehouse, earlier) > 0) {
+    // What goes now is nowhere else then.
+    await checkVersion(warehouse, dataset, flip, signal)
+    await deleteRows(streaming, twice)
+    await deleteRows(warehouse, earlier)
+  }
   if (flip.cleanedAt === undefined) await markCleaned(warehouse, flip.seq)
   return missing
 }

@@ -139,7 +139,7 @@ async function handOverDay (handoff: Handoff, dataset: Dataset, name: DayName, {
     signal,
     onCopied: handoff.onRows,
     check: async where => early ?? checkQuality(handoff, dataset, { where, name, lane: 'warehouse' })
-  }, { ...name, offsets, current, sources: [...fresh > 0 ? [late] : [], ...missing.conditions.map(condition => `(${condition})`)], lake, revision: feed.revision })
+  }, { ...name, offsets, current, sources: [...fresh > 0 ? [late] : [], ...missing.conditions], lake, revision: feed.revision })
   log.info({ ...name, version: flip.version, rows: flip.rows, hash: flip.hash }, 'Handed a day over to the warehouse')
 }
 

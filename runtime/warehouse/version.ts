@@ -20,6 +20,7 @@ import type { Dataset } from './datasets.ts'
 import { below, ofDay, ofVersion } from './day-rows.ts'
 import { addDigests, digestOf, hashOf, noRows } from './digest.ts'
 import type { Columns, Digest } from './digest.ts'
+import { checkOnce, checkVersion, unverified } from './certified.ts'
 import { copySettings } from './lanes.ts'
 import type { Lanes } from './lanes.ts'
 import { deleteRows } from './removal.ts'
@@ -52,7 +53,7 @@ export async function makeVersion (work: VersionWork, plan: VersionPlan): Promis
   const { lanes, dataset, signal } = work
   const columns = await agreeOnColumns(lanes, dataset)
   const build = await beginBuild(lanes, plan, signal)
-  await removeFailed(work, plan)
+  await removeFailed(work, plan, build)
   const before = await checkCurrent(work, plan, columns)
   const wanted = await copyRows(work, plan, columns, build, before)
   const where = `${ofDay(dataset.schema, plan)} AND ${ofVersion(build.number)}`
@@ -61,6 +62,7 @@ export async function makeVersion (work: VersionWork, plan: VersionPlan): Promis
     await deleteRows(lanes.warehouse, { table: warehouseTable(dataset.name), where, signal })
     throw unverified(plan, `version ${build.number} has ${found.rows} rows with hash ${hashOf(found)}, and what it was made from ${wanted.rows} rows with hash ${hashOf(wanted)}`)
   }
+  await checkOnce(lanes.warehouse, plan, { table: warehouseTable(dataset.name), where, signal })
   const quality = await work.check(where)
   const flip: Flip = {
     seq: build.number,
@@ -85,12 +87,6 @@ export async function makeVersion (work: VersionWork, plan: VersionPlan): Promis
   return flip
 }
 
-function unverified ({ dataset, topic, day }: DayName, what: string): PlatformError {
-  return new PlatformError('HANDOFF_UNVERIFIED', `${day} of ${topic} in ${dataset} is not handed over: ${what}`, {
-    remedy: 'The day stays as it was for readers. Look for what else writes to these tables; the next run tries again.'
-  })
-}
-
 /** Makes the warehouse's table fit for all columns of the streaming one, also those that the schema has no more. Returns these. */
 async function agreeOnColumns ({ streaming, warehouse }: Lanes, { name, schema, table }: Dataset): Promise<Columns> {
   const target = warehouseTable(name)
@@ -111,21 +107,19 @@ async function agreeOnColumns ({ streaming, warehouse }: Lanes, { name, schema, 
 }
 
 /** Rows of versions of the day that no flip names: their builds have failed, and nothing of them can land any more. */
-async function removeFailed ({ lanes: { warehouse }, dataset, signal }: VersionWork, plan: VersionPlan): Promise<void> {
+async function removeFailed ({ lanes: { warehouse }, dataset, signal }: VersionWork, plan: VersionPlan, { number }: Build): Promise<void> {
   const named = (await readFlips(warehouse, plan)).map(({ version }) => version)
-  await deleteRows(warehouse, { table: warehouseTable(dataset.name), where: `${ofDay(dataset.schema, plan)} AND _version NOT IN (${[0, ...named].join(', ')})`, signal })
+  // Only those below: who was paused here may wake up while a newer build is at work.
+  await deleteRows(warehouse, { table: warehouseTable(dataset.name), where: `${ofDay(dataset.schema, plan)} AND _version < ${number} AND _version NOT IN (${[0, ...named].join(', ')})`, signal })
 }
 
 /** What the version before holds, with the columns of now. Throws where it is not what its certificate says. */
 async function checkCurrent ({ lanes: { warehouse }, dataset, signal }: VersionWork, plan: VersionPlan, columns: Columns): Promise<Digest> {
   const { current } = plan
   if (current === undefined) return noRows
-  const source = { table: warehouseTable(dataset.name), where: `${ofDay(dataset.schema, plan)} AND ${ofVersion(current.version)}`, signal }
-  const certified = await digestOf(warehouse, { ...source, columns: current.columns })
-  if (certified.rows !== current.rows || hashOf(certified) !== current.hash) {
-    throw unverified(plan, `version ${current.version} in the warehouse has ${certified.rows} rows with hash ${hashOf(certified)}, and its certificate says ${current.rows} rows with hash ${current.hash}: somebody has changed it`)
-  }
-  return JSON.stringify(columns) === JSON.stringify(current.columns) ? certified : digestOf(warehouse, { ...source, columns })
+  const certified = await checkVersion(warehouse, dataset, current, signal)
+  if (JSON.stringify(columns) === JSON.stringify(current.columns)) return certified
+  return digestOf(warehouse, { table: warehouseTable(dataset.name), where: `${ofDay(dataset.schema, plan)} AND ${ofVersion(current.version)}`, columns, signal })
 }
 
 /** Copies the rows of the version before, which are known, and those of the sources. Returns what has to be there then. */
