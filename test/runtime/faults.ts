@@ -106,7 +106,11 @@ export async function checkFaults (t: Test, cases: Readonly<Record<string, Case>
     else await until(() => pattern.test(shop.status(id).lastFailure), `${id} says ${pattern}`, 60_000).catch((error: Error) => { throw new Error(`${error.message}; it says ${JSON.stringify(shop.status(id))}`) })
     t.pass(`${id} is named`)
     if (survives) t.equal(shop.status(id).lastFailure, '', `the thread of ${id} goes on`)
-    else await until(() => shop.status(id).restarts > 0, 'it is started again', 60_000)
+    else {
+      await until(() => shop.status(id).restarts > 0, 'it is started again', 60_000)
+      // It has been seen; the others get the machine.
+      await shop.supervisor.pause(id)
+    }
   }
   await goesOn(shop, 'calm.ndjson', 100)
   t.match(shop.status('calm'), { state: 'running', restarts: 0, since, healthy: true }, 'the neighbour never stopped')
