@@ -1,6 +1,8 @@
 // A reload over several runtimes, each with files and pipelines of its own. The embedded broker carries what they tell
 // each other.
 
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { openEmbedded } from '../../runtime/broker/embedded.ts'
 import { Fleet } from '../../runtime/fleet.ts'
@@ -44,31 +46,32 @@ async function startTwo (t: Test): Promise<[Runtime, Runtime]> {
   return two
 }
 
-const faster = numbered('rows', { rate: 400 })
+/** Each test changes the rate; the files of both are the same at its end. */
+const withRate = (rate: number): string => numbered('rows', { rate })
+const [a, b] = await startTwo(t)
+const write = (text: string): void => { for (const { shop } of [a, b]) shop.project.write('pipelines/rows.yaml', text) }
 
 await t.test('a reload reaches all runtimes, with one receipt', async t => {
-  const [a, b] = await startTwo(t)
-  for (const { shop } of [a, b]) shop.project.write('pipelines/rows.yaml', faster)
+  write(withRate(400))
   const receipt = await a.shop.supervisor.reload({}, peersOf(a.fleet))
   t.match(receipt, { outcome: 'applied', changes: [{ pipeline: 'rows' }], runtimes: [{ runtime: 'b', outcome: 'applied' }] })
   t.equal(a.shop.status('rows').revision, b.shop.status('rows').revision)
 })
 
 await t.test('where one runtime has other files nothing is touched anywhere', async t => {
-  const [a, b] = await startTwo(t)
   const before = a.shop.status('rows').revision
-  a.shop.project.write('pipelines/rows.yaml', faster)
+  a.shop.project.write('pipelines/rows.yaml', withRate(500))
   const receipt = await a.shop.supervisor.reload({}, peersOf(a.fleet))
   t.match(receipt, { outcome: 'rejected', reason: /^b has other files/, changes: [], runtimes: [] })
   t.equal(a.shop.status('rows').revision, before)
   t.equal(b.shop.status('rows').revision, before)
+  write(withRate(400))
 })
 
 await t.test('what fails in one runtime is taken back in all', async t => {
-  const [a, b] = await startTwo(t)
   const before = a.shop.status('rows').revision
   const throwing = (reason: string): string => `export default { kind: 'transform', description: 'x', options: {}, open () { ${reason}; return { map: batch => batch } } }`
-  for (const { shop } of [a, b]) shop.project.write('pipelines/rows.yaml', faster.replace('outputs:', 'transforms: [bad]\noutputs:'))
+  write(withRate(600).replace('outputs:', 'transforms: [bad]\noutputs:'))
   a.shop.project.write('plugins/transforms/bad/index.ts', throwing(''))
   b.shop.project.write('plugins/transforms/bad/index.ts', throwing("throw new Error('not on this machine')"))
   const receipt = await a.shop.supervisor.reload({}, peersOf(a.fleet))
@@ -76,11 +79,12 @@ await t.test('what fails in one runtime is taken back in all', async t => {
   for (const { shop } of [a, b]) {
     t.equal(shop.status('rows').revision, before)
     await running(shop, 'rows')
+    rmSync(join(shop.project.folder, 'plugins/transforms/bad'), { recursive: true })
   }
+  write(withRate(400))
 })
 
 await t.test('a pipeline is paused and resumed in all runtimes', async t => {
-  const [a, b] = await startTwo(t)
   for (const verb of ['pause', 'resume'] as const) {
     t.strictSame(await a.fleet.command({ verb, pipeline: 'rows' }), [{ runtime: 'b', result: null, error: '' }])
     t.equal(b.shop.status('rows').state, verb === 'pause' ? 'paused' : 'running')
@@ -88,7 +92,6 @@ await t.test('a pipeline is paused and resumed in all runtimes', async t => {
 })
 
 await t.test('a runtime that missed a change follows the control side, and says so where it cannot', async t => {
-  const [a, b] = await startTwo(t)
   const control = { members: async () => (await b.fleet.members()).map(member => ({ ...member, control: member.runtime === 'a' })) }
   const platform = { supervisor: b.shop.supervisor, log: { error () {}, warn () {}, info () {}, debug () {} }, config: { name: 'b' } }
   const follower = new Follower(control as never, platform as never)
@@ -96,7 +99,7 @@ await t.test('a runtime that missed a change follows the control side, and says 
   await looks()
   const before = b.shop.status('rows').revision
 
-  a.shop.project.write('pipelines/rows.yaml', faster)
+  a.shop.project.write('pipelines/rows.yaml', withRate(700))
   t.match(await a.shop.supervisor.reload(), { outcome: 'applied' }, 'without the other one')
   const revision = await a.shop.supervisor.digest()
   await until(async () => (await b.fleet.members()).find(({ runtime }) => runtime === 'a')?.digest === revision, 'it is known', 60_000)
@@ -104,7 +107,7 @@ await t.test('a runtime that missed a change follows the control side, and says 
   t.match(follower.trouble, /other files than the control side a/)
   t.equal(b.shop.status('rows').revision, before)
 
-  b.shop.project.write('pipelines/rows.yaml', faster)
+  b.shop.project.write('pipelines/rows.yaml', withRate(700))
   await looks()
   t.equal(b.shop.status('rows').revision, a.shop.status('rows').revision, 'it has the files, and runs them')
 })

@@ -4,6 +4,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
 import file from '../../../plugins/inputs/file/index.ts'
 import { conformInput } from '../../conform/input.ts'
+import { memoryFolder } from '../../runtime/destination.ts'
 import { nothing, numbersIn, run, runOnce, upTo } from './file-driver.ts'
 import type { Test } from 'tap'
 import type { Json, Row } from '../../../runtime/plugin.ts'
@@ -271,7 +272,7 @@ await t.test('a file that was written to just now is left for later where settle
 })
 
 await t.test('5,000 small files are taken in few appends, once, with small checkpoints, also when runs die', async t => {
-  const folder = t.testdir()
+  const folder = memoryFolder(t)
   const count = 5000
   await Promise.all(Array.from({ length: count }, (_, i) => writeFile(join(folder, `${String(i).padStart(5, '0')}.ndjson`), lines(2 * i, 2 * i + 2))))
   const durable = nothing()
