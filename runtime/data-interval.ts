@@ -1,6 +1,10 @@
 // Which part of a source's time a reading is for, and how a request or a statement names it.
 
-import type { Run } from './plugin.ts'
+import { PlatformError } from './errors.ts'
+import type { Logger, Run } from './plugin.ts'
+
+/** Clocks of two machines may differ by so much. */
+const CLOCK_MS_MAX = 60_000
 
 /** [from, to), ms since 1970, UTC. */
 export interface Interval {
@@ -20,13 +24,24 @@ export interface IntervalOptions {
 /**
  * What a reading is for. Readings follow each other without a gap: what a failed run left is read by the next one, and
  * what was read is read again by a backfill only, whose checkpoint is its own. undefined: nothing is left to read, or,
- * without a run, nobody says where to begin.
+ * without a run, nobody says where to begin. Nothing is read beyond now, because the next reading would begin there.
+ * Throws where earlier ones have: the clock was ahead then, or is behind now.
  */
 export function intervalOf ({ run, end, start, now }: IntervalOptions): Interval | undefined {
+  if (end !== undefined && end > now + CLOCK_MS_MAX && run?.kind !== 'backfill') {
+    throw new PlatformError('SOURCE_UNAVAILABLE', `An earlier reading went up to ${new Date(end).toISOString()}, and it is ${new Date(now).toISOString()} only: the clock was ahead then, or is behind now`, {
+      remedy: 'Set the clock right. Readings go on when that time has come; make a backfill of the time in between then.'
+    })
+  }
   const first = run?.kind === 'backfill' ? run.from : start ?? run?.from
   const from = end ?? first
-  const to = run?.to ?? now
+  const to = run === undefined ? now : run.kind === 'backfill' ? run.to : Math.min(run.to, now)
   return from === undefined || from >= to ? undefined : { from, to }
+}
+
+/** For a run that somebody has asked for and that finds nothing left to read. */
+export function sayReadBefore (log: Logger, run: Run | undefined): void {
+  if (run?.kind === 'manual') log.warn({ from: run.from, to: run.to }, 'This interval was read before, nothing is left of it; a backfill reads it again')
 }
 
 export const timeFormats = ['iso', 'date', 'sql', 'unix_s', 'unix_ms', 'unix_us', 'unix_ns'] as const

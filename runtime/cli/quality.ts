@@ -38,12 +38,12 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
   if (others.length > 0) throw new UsageError('One topic may be named')
   const admin = await connect(terminal, values.token)
   const report = await admin.json<Report>('GET', `/v1/quality${topic === undefined ? '' : `?topic=${encodeURIComponent(topic)}`}`)
-  for (const line of values.json ? [JSON.stringify(report)] : lines(report)) terminal.print(line)
+  for (const line of values.json ? [JSON.stringify(report)] : lines(report, topic)) terminal.print(line)
   return report.level === 'error' ? 1 : 0
 }
 
-function lines ({ rules }: Report): string[] {
-  if (rules.length === 0) return ['No schema has quality rules']
+function lines ({ rules }: Report, topic: string | undefined): string[] {
+  if (rules.length === 0) return [topic === undefined ? 'No schema has quality rules' : `The schema of ${topic} has no quality rules`]
   return [
     ...table(['TOPIC', 'RULE', 'LEVEL', 'VALUE', 'MUST BE', 'OF', 'CHECKED'], rules.flatMap(rowsOf), ['VALUE']),
     ...rules.flatMap(({ results }) => results.filter(({ level }) => level !== 'ok').flatMap(({ message, examples }) => ['', message, ...examples.map(example => `  ${JSON.stringify(example)}`)]))

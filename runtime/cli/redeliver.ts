@@ -56,6 +56,7 @@ function lines ({ rows, delivered, present, filtered, appended, refused, kept }:
   ]
   return [
     `${count(rows)} refused rows: ${counts.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`).join(', ')}`,
+    ...(delivered > 0 && !dryRun ? ['Those of days that were handed over are shown with the next version of their day: npx twolane job run handoff'] : []),
     ...(refused.length === 0 ? [] : ['', ...table(['ROWS', 'STEP', 'FIRST', 'REFUSED AGAIN'], refused.map(({ rows, step, first, reason }) => [count(rows), step, placeOf(first), reason]), ['ROWS'])]),
     ...(kept.length === 0 ? [] : ['', ...table(['ROWS', 'NOT DELIVERED'], kept.map(({ why, rows }) => [count(rows), why]), ['ROWS'])])
   ]

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { heapMegabytesDefault } from '../pipeline-form.ts'
 import { PlatformError } from '../errors.ts'
 import { lakeOptions, lakesOf } from '../lake/lakes.ts'
+import { suggest } from '../problems.ts'
 import { runPipeline } from '../jobs/pipeline-run.ts'
 import { manual } from '../jobs/schedule.ts'
 import type { Task } from '../jobs/task.ts'
@@ -40,7 +41,8 @@ export function replayParams (given: Readonly<Record<string, Json>>, { files, sc
   if (unknown !== undefined) throw invalid(`There is no ${JSON.stringify(unknown)}`, `There are ${names.join(', ')}.`)
   const [topic, into] = [text('topic'), text('into')]
   if (topic === null || into === null) throw invalid('topic and into must be given', 'Name the topic to replay, and the one that takes its rows.')
-  for (const name of [topic, into]) if (!schemas.has(name)) throw new PlatformError('NOT_FOUND', `There is no topic "${name}"`, { remedy: `Add schemas/${name}.yaml, such as a copy of schemas/${topic}.yaml, and reload.` })
+  if (!schemas.has(topic)) throw new PlatformError('NOT_FOUND', `There is no topic "${topic}"${suggest(topic, [...schemas.keys()])}`)
+  if (!schemas.has(into)) throw new PlatformError('NOT_FOUND', `There is no topic "${into}"`, { remedy: `Add schemas/${into}.yaml, such as a copy of schemas/${topic}.yaml, and reload.` })
   if (topic === into) throw invalid(`The rows of ${topic} would be replayed into ${topic} itself, where they are already`, 'Name another topic, with a schema of its own.')
   const [from, to] = [text('from'), text('to')]
   for (const at of [from, to]) if (at !== null && Number.isNaN(Date.parse(at))) throw invalid(`${at} is no time that there is`, 'Give another one.')

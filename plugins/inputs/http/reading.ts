@@ -7,7 +7,7 @@
 // An unfinished pass is finished first, whoever began it: its rows so far are in the topic already.
 
 import { cell } from '../../../runtime/batch.ts'
-import { intervalOf } from '../../../runtime/data-interval.ts'
+import { intervalOf, sayReadBefore } from '../../../runtime/data-interval.ts'
 import { describe, PlatformError } from '../../../runtime/errors.ts'
 import { refused } from './client.ts'
 import { PageReader } from './page.ts'
@@ -209,6 +209,8 @@ export class Reading {
     }
     const { unitMs, start } = this.#times
     const interval = intervalOf({ run: this.#context.run, end: this.#end, start, now: this.#now })
+    if (interval === undefined && !this.#began) sayReadBefore(this.#context.log, this.#context.run)
+    this.#began = true
     if (interval === undefined) return undefined
     const from = Math.floor(interval.from / unitMs) * unitMs
     const to = Math.floor(interval.to / unitMs) * unitMs

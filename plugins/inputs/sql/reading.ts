@@ -3,7 +3,7 @@
 // Without `incremental` a reading takes all rows. With it, what is new: by remembering the newest rows (recent.ts) or,
 // where `key` tells rows apart and none come late, by the place of the last row: (column, key…) > (its values).
 
-import { intervalOf, timeFormats } from '../../../runtime/data-interval.ts'
+import { intervalOf, sayReadBefore, timeFormats } from '../../../runtime/data-interval.ts'
 import { parseDuration } from '../../../runtime/duration.ts'
 import { RowBatch } from '../../../runtime/plugin.ts'
 import { invalid } from './database.ts'
@@ -46,13 +46,18 @@ export function planOf (config: SqlConfig): Plan {
   if ((table === null) === (query === null)) throw invalid('table', 'either table or query says what to read', 'Set one of them.')
   if (query !== null && /;\s*$/.test(query.trimEnd())) throw invalid('query', 'the query ends with a semicolon', 'Take it out: the query becomes a part of a larger one.')
   if (query !== null && /'\{(?:from|to)|(?:from|to)(?::\w+)?\}'/.test(query)) throw invalid('query', 'a template stands in quotes', 'Take the quotes out: it becomes a parameter.')
-  const timed = query !== null && new RegExp(template.source).test(query)
+  const timed = query !== null && namesInterval(query)
   const startMs = start === null ? undefined : Date.parse(start)
   if (startMs !== undefined && Number.isNaN(startMs)) throw invalid('start', 'this is no ISO 8601 time', 'Write it as 2024-01-01T00:00:00Z.')
   const lag = incremental?.lag === undefined ? 0 : typeof incremental.lag === 'number' ? incremental.lag : parseDuration(incremental.lag)
   if (lag === undefined || lag < 0) throw invalid('incremental.lag', `${JSON.stringify(incremental?.lag)} is no lag`, 'Write a duration for times, such as 5m, or a number from 0 on.')
   const byPlace = key !== null && lag === 0
   return { timed, startMs, lag, order: byPlace ? [...incremental === null ? [] : [incremental.column], ...key] : incremental === null ? [] : [incremental.column], byPlace }
+}
+
+/** Whether {from} or {to} stands in a query. */
+export function namesInterval (query: string): boolean {
+  return query.search(template) !== -1
 }
 
 export interface Plan {
@@ -104,10 +109,13 @@ export class Reading {
 
   /** Ends when the database has nothing more for now, or at the signal. */
   async * chunks (): AsyncGenerator<Chunk & { readonly checkpoint: Json }, void, void> {
-    const { signal } = this.#context
-    do {
+    const { signal, log, run } = this.#context
+    for (let first = true; first || this.#plan.timed; first = false) {
       if (this.#plan.timed) this.#interval ??= this.#nextInterval()
-      if (this.#plan.timed && this.#interval === undefined) break
+      if (this.#plan.timed && this.#interval === undefined) {
+        if (first) sayReadBefore(log, run)
+        break
+      }
       for await (const rows of this.#database.read(...this.#statement())) {
         if (signal.aborted) return
         yield this.#chunk(rows)
@@ -117,7 +125,7 @@ export class Reading {
       this.#end = this.#interval?.to ?? this.#end
       this.#interval = undefined
       if (this.#config.incremental === null) this.#place = undefined
-    } while (this.#plan.timed)
+    }
     yield { batch: new RowBatch(this.#context.topic, 0, {}), checkpoint: this.#checkpoint(true) }
   }
 
