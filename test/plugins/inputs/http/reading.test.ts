@@ -133,8 +133,8 @@ await t.test('whole days are asked for when they are over, without a gap and wit
   const source = await startSource(t, ({ path, query }) => ({ json: [{ n: Number(query['from']?.slice(8)), path }] }))
   const config = { url: `${source.url}/{from:date}`, query: { from: '{from:date}', to: '{to:date}' }, paging: { kind: 'window', window: '1d', to_inclusive: true } }
   const noon = (n: number): number => Date.UTC(2024, 0, n, 12)
-  const first = await readSource(config, { run: run('1', noon(1), noon(3)) })
-  const second = await readSource(config, { run: run('2', noon(3), noon(4)), checkpoint: first.checkpoint })
+  const first = await readSource(config, { run: run('1', noon(1), noon(3)), now: noon(3) })
+  const second = await readSource(config, { run: run('2', noon(3), noon(4)), checkpoint: first.checkpoint, now: noon(4) })
   t.strictSame(numbers([...first.rows, ...second.rows]), [1, 2, 3])
   t.match(source.asked.map(({ path, query }) => [path, query]), [1, 2, 3].map(n => [`/rows/2024-01-0${n}`, { from: `2024-01-0${n}`, to: `2024-01-0${n}` }]))
 })

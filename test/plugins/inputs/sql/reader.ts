@@ -24,7 +24,8 @@ export const run = (id: string, from = 0, to = 1, kind: Run['kind'] = 'scheduled
 
 /** One reading, as a runtime does it: the checkpoint is that of the last chunk that was durable. */
 export async function readSql (given: Readonly<Record<string, Json>>, { checkpoint, chunks = Infinity, run: one = run('run'), after = async () => {} }: ReadOptions = {}): Promise<Read> {
-  const context = fakeContext({ topic: fakeTopic('rows', ['n']), run: one, checkpoint: checkpoint === undefined ? undefined : JSON.parse(JSON.stringify(checkpoint)) as Json })
+  // A run is made when its interval is over.
+  const context = fakeContext({ topic: fakeTopic('rows', ['n']), run: one, now: Math.max(one.to, Date.UTC(2024, 0, 2, 14, 30)), checkpoint: checkpoint === undefined ? undefined : JSON.parse(JSON.stringify(checkpoint)) as Json })
   const rows: Row[] = []
   let error: unknown
   let saved = checkpoint
