@@ -7,6 +7,7 @@ import type { Flip } from './boundary.ts'
 import type { Dataset } from './datasets.ts'
 import { below, ofDay, ofVersion } from './day-rows.ts'
 import type { Lanes } from './lanes.ts'
+import { holdLateWriters } from './late-writers.ts'
 import { findMissing } from './missing.ts'
 import type { Missing } from './missing.ts'
 import { checkVersion } from './certified.ts'
@@ -20,7 +21,7 @@ export interface Cleaning {
 }
 
 /** Rows below the boundary in the streaming database that the version does not hold. */
-async function missingIn ({ lanes: { streaming, warehouse }, dataset, signal }: Cleaning, flip: Flip): Promise<Missing> {
+export async function missingIn ({ lanes: { streaming, warehouse }, dataset, signal }: Cleaning, flip: Flip): Promise<Missing> {
   const day = ofDay(dataset.schema, flip)
   const belowBoundary = below(flip.offsets)
   const { rows, conditions } = await findMissing(
@@ -37,10 +38,11 @@ async function missingIn ({ lanes: { streaming, warehouse }, dataset, signal }: 
  */
 export async function cleanUp (cleaning: Cleaning, flip: Flip): Promise<Missing> {
   const { lanes: { streaming, warehouse }, dataset, signal } = cleaning
+  const fence = await holdLateWriters(streaming, { table: dataset.table, topic: flip.topic, signal })
   const missing = await missingIn(cleaning, flip)
   if (missing.rows > 0) return missing
   const day = ofDay(dataset.schema, flip)
-  const twice = { table: dataset.table, where: `${day} AND ${below(flip.offsets)}`, signal }
+  const twice = { table: dataset.table, where: `${day} AND ${below(flip.offsets)}`, while: fence, signal }
   // Only versions below: another process may have begun, or flipped to, a higher one.
   const earlier = { table: warehouseTable(dataset.name), where: `${day} AND _version > 0 AND _version < ${flip.version}`, signal }
   if (await countRows(streaming, twice) + await countRows(warehouse, earlier) > 0) {

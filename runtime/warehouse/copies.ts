@@ -21,7 +21,8 @@ export async function alignCopies (lanes: Lanes, signal: AbortSignal): Promise<v
   if (lost.length === 0 && wrong.length === 0) return
   // Nothing of a flip that is under way can land from here on.
   const build = await beginBuild(lanes, { dataset: '', topic: '', day: '1970-01-01' }, signal)
-  await deleteRows(streaming, { table: boundaryTable, where: `seq NOT IN (${[0, ...(await readFlips(warehouse)).map(({ seq }) => seq)].join(', ')})`, signal })
+  // Only flips below the own number: a process that was paused here does not know those that others have made since.
+  await deleteRows(streaming, { table: boundaryTable, where: `seq < ${build.number} AND seq NOT IN (${[0, ...(await readFlips(warehouse)).map(({ seq }) => seq)].join(', ')})`, signal })
   const missing = (await readFlips(warehouse)).filter(({ seq }) => !known.has(seq))
   for (const flip of missing) await streaming.command(`INSERT INTO ${quoteTable(boundaryTable)} (${flipColumns.join(', ')}) SELECT ${flipValues(flip)} WHERE ${build.fence}`, { signal })
 }

@@ -22,7 +22,7 @@ export async function startProxy (url: string, decide: (sql: string) => Fate | P
       const body = await buffer(asked)
       const sql = new URL(asked.url ?? '/', url).searchParams.get('query') ?? body.toString()
       const fate = asked.method === 'POST' ? await decide(sql) : 'pass'
-      if (fate === 'unsent') return asked.destroy()
+      if (fate === 'unsent') return asked.socket.destroy()
       const { 'transfer-encoding': _, ...others } = asked.headers
       const headers = { ...others, 'content-length': body.length }
       const forward = request({ hostname, port, path: asked.url, method: asked.method, headers })
@@ -30,11 +30,11 @@ export async function startProxy (url: string, decide: (sql: string) => Fate | P
       const [found] = await once(forward, 'response') as [IncomingMessage]
       if (fate === 'unanswered') {
         await buffer(found)
-        return asked.destroy()
+        return asked.socket.destroy()
       }
       answer.writeHead(found.statusCode ?? 502, found.headers)
       found.pipe(answer)
-    })().catch(() => asked.destroy())
+    })().catch(() => asked.socket.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
