@@ -9,6 +9,7 @@ import { lakeOptions } from '../../../runtime/lake/lakes.ts'
 import { readLake } from '../../../runtime/lake/read.ts'
 import { KEEP_MS, openLakeTable } from '../../../runtime/lake/table.ts'
 import { configure } from '../../conform/configure.ts'
+import { until } from '../../conform/context.ts'
 import { accessKey, s3Missing, S3Server, secretKey } from '../../s3/server.ts'
 import { batchOf, dayMs, fill, noon, numbered, offsets, offsetsIn, openFolder, openSink, trades } from './rows.ts'
 import { openLake } from '../../../runtime/lake/lakes.ts'
@@ -252,13 +253,16 @@ await t.test('writers and compactions that are killed at any moment leave each r
   let seen = 0
   for (let i = 0; i < 4; i++) {
     const children = await Promise.all([start('write'), start('compact')])
-    // Readers meanwhile see what there was at least, and nothing twice.
-    for (let look = 0; look <= i % 3; look++) {
+    // Readers meanwhile see what there was at least, and nothing twice. Every second writer gets to a flush before its end.
+    const before = seen
+    let looks = 0
+    await until(async () => {
       const found = await offsetsIn(objects)
       t.strictSame(found, offsets(0, found.length))
       t.ok(found.length >= seen)
       seen = found.length
-    }
+      return looks++ >= i % 3 && (i % 2 === 0 || seen > before)
+    }, 'readers have looked')
     await Promise.all(children.map(async child => {
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
