@@ -20,7 +20,7 @@ import type { Assignment, Broker, Committed, Consumer, Intent, Lease, Producer }
 export interface EmbeddedOptions {
   /** Holds one `<topic>.db` a topic. */
   readonly folder: string
-  /** ms since 1970; stamps what is appended. */
+  /** ms since 1970; stamps what is appended. Where it goes back, a partition's batches keep the time of the newest one. */
   readonly now?: () => number
 }
 
@@ -47,7 +47,7 @@ export function openEmbedded ({ folder, now = Date.now }: EmbeddedOptions): Brok
     if (existing() < topic.partitions) {
       file.transaction(() => {
         const first = firstOffset(pathOf(topic.name), existing() === 0)
-        for (let partition = 0; partition < topic.partitions; partition++) file.change('insert or ignore into partitions values (?, ?)', partition, first)
+        for (let partition = 0; partition < topic.partitions; partition++) file.change('insert or ignore into partitions (partition, next) values (?, ?)', partition, first)
       })
     }
     return file
@@ -142,9 +142,10 @@ class EmbeddedProducer implements Producer {
   #insert (batch: Batch): void {
     for (const { partition, rows } of splitByKey(batch, this.#topic)) {
       for (const frame of frames(rows)) {
-        const { next } = this.#file.get<{ next: number }>('select next from partitions where partition = ?', partition) as { next: number }
-        this.#file.change('insert into log (partition, base, rows, time, body) values (?, ?, ?, ?, ?)', partition, next, frame.length, this.#now(), this.#writer.encode(frame))
-        this.#file.change('update partitions set next = ? where partition = ?', next + frame.length, partition)
+        const { next, time } = this.#file.get<{ next: number, time: number }>('select next, max(time, ?) as time from partitions where partition = ?', this.#now(), partition) as { next: number, time: number }
+        this.#file.change('insert into log (partition, base, rows, time, body) values (?, ?, ?, ?, ?)', partition, next, frame.length, time, this.#writer.encode(frame))
+        // Of the rows of a key, readers take the one that came last by its time: a later row is never the older one.
+        this.#file.change('update partitions set next = ?, time = ? where partition = ?', next + frame.length, time, partition)
       }
     }
   }

@@ -1,7 +1,7 @@
 // One topic of the embedded broker: one SQLite database, a row a batch.
 //
 //   log         one row a batch: where it begins, how many rows, when, and the frame (frame.ts)
-//   partitions  the offset of the next row; it survives when retention empties the log
+//   partitions  the offset of the next row and the time of the newest batch; both survive when retention empties the log
 //   producers   the checkpoint of each writer, written with its rows (invariant 1), and its epoch
 //   groups      what each consumer group committed, its intent and its epoch
 //
@@ -15,7 +15,7 @@ import { PlatformError } from '../errors.ts'
 import type { StatementSync, SQLInputValue } from 'node:sqlite'
 
 const schema = `
-  create table if not exists partitions (partition integer primary key, next integer not null) strict;
+  create table if not exists partitions (partition integer primary key, next integer not null, time integer not null default 0) strict;
   create table if not exists log (
     id integer primary key, partition integer not null, base integer not null, rows integer not null,
     time integer not null, body blob not null
@@ -45,6 +45,7 @@ export class TopicFile {
       this.#database.exec('pragma page_size = 16384; pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = full')
       this.#database.exec(schema)
     })
+    this.#addTimes()
   }
 
   /** All of `work` or nothing of it, durable when it returns. */
@@ -100,6 +101,18 @@ export class TopicFile {
 
   close (): void {
     if (this.#database.isOpen) this.#database.close()
+  }
+
+  /** Files of earlier versions have the times in the log alone. */
+  #addTimes (): void {
+    const lacks = (): boolean => this.get('select 1 from pragma_table_info(?) where name = ?', 'partitions', 'time') === undefined
+    if (!lacks()) return
+    this.transaction(() => {
+      // Another thread may have opened the file meanwhile.
+      if (!lacks()) return
+      this.#database.exec(`alter table partitions add column time integer not null default 0;
+        update partitions set time = coalesce((select max(time) from log where log.partition = partitions.partition), 0)`)
+    })
   }
 
   #statement (sql: string): StatementSync {

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import type { Batch } from '../../../runtime/batch.ts'
 import { fromRows } from '../../../runtime/batch.ts'
@@ -51,6 +52,30 @@ await t.test('a clock that was ahead makes no hole in the log', async t => {
   const read = await assignment(broker, 'g')
   t.same(numbers((await read.read(10, everything)).batches), numbers([rows(10, 40)]), 'only what is older than the batch that stays went')
   await broker.close()
+})
+
+await t.test('the time of a partition never goes back with the clock, over restarts, an emptied log and files of earlier versions', async t => {
+  const folder = t.testdir()
+  const appendAt = async (now: number, from: number, trimAt?: number): Promise<number[]> => {
+    const broker = openEmbedded({ folder, now: () => now })
+    await (await broker.producer(topic, 'a')).append([rows(from, from + 1)])
+    const read = await assignment(broker, 'g')
+    const { first } = await read.bounds()
+    const times = (await read.read(first, everything)).batches.map(batch => batch.position.time)
+    if (trimAt !== undefined) await broker.trim(topic, { now: trimAt, groups: [] })
+    await broker.close()
+    return times
+  }
+  t.same(await appendAt(5000, 0), [5000])
+  t.same(await appendAt(2000, 1), [5000, 5000], 'set back over a restart')
+  t.same(await appendAt(5001, 2, 5000 + topic.retention.ms + 1), [5000, 5000, 5001], 'it goes on when the clock has caught up')
+  t.same(await appendAt(3000, 3, 10_000), [5001, 5001], 'retention took what was old by its time')
+  t.same(await appendAt(3000, 4), [5001], 'the log was empty')
+
+  const old = new DatabaseSync(join(folder, 'rows.db'))
+  old.exec('alter table partitions drop column time')
+  old.close()
+  t.same(await appendAt(4000, 5), [5001, 5001], 'a file without the column')
 })
 
 await t.test('a large batch is stored in pieces that one read can hold, in its order', async t => {
