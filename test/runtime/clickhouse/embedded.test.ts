@@ -51,18 +51,27 @@ await t.test('an engine that is killed in the middle of inserts comes back on th
   t.match(states, [{ state: 'up', restarts: 0 }, { state: 'restarting', reason: /SIGKILL/, restarts: 1 }, { state: 'up', restarts: 1 }])
 })
 
-await t.test('a folder that another process has open is refused with its name and what to do', async t => {
-  const { folder, stop } = await startTestEngine()
+await t.test('beside an engine that runs', async t => {
+  process.env['TWOLANE_TEST_SECRET'] = 'canary'
+  t.teardown(() => { delete process.env['TWOLANE_TEST_SECRET'] })
+  const { engine, folder, stop } = await startTestEngine()
   t.teardown(stop)
-  await t.rejects(startEmbedded({ folder, log: silent }), { code: 'DATA_FOLDER_IN_USE', message: new RegExp(folder), remedy: /other process/ })
-})
 
-await t.test('a port that is taken is refused', async t => {
-  const { engine, stop } = await startTestEngine()
-  t.teardown(stop)
-  const folder = await mkdtemp(join(tmpdir(), 'twolane-engine-'))
-  t.teardown(async () => { await rm(folder, { recursive: true, force: true }) })
-  await t.rejects(startEmbedded({ folder, port: Number(new URL(engine.url).port), log: silent }), { code: 'ENGINE_UNAVAILABLE', message: /taken/ })
+  await t.test('its folder is refused to another process, with its name and what to do', async t => {
+    await t.rejects(startEmbedded({ folder, log: silent }), { code: 'DATA_FOLDER_IN_USE', message: new RegExp(folder), remedy: /other process/ })
+  })
+
+  await t.test('its port is refused', async t => {
+    const other = await mkdtemp(join(tmpdir(), 'twolane-engine-'))
+    t.teardown(async () => { await rm(other, { recursive: true, force: true }) })
+    await t.rejects(startEmbedded({ folder: other, port: Number(new URL(engine.url).port), log: silent }), { code: 'ENGINE_UNAVAILABLE', message: /taken/ })
+  })
+
+  await t.test('it sees nothing of the environment', { skip: process.platform !== 'linux' && 'reads /proc' }, async t => {
+    const names = (await readFile(`/proc/${engine.pid}/environ`, 'utf8')).split('\0').map(line => line.split('=')[0])
+    // The test runner adds names of its own to every process.
+    t.same(names.filter(name => name !== '' && !/^(NODE_|_TAPJS_)/.test(name ?? '')), ['UV_THREADPOOL_SIZE'])
+  })
 })
 
 await t.test('close waits for queries that run, keeps the data, and may be called twice', async t => {
@@ -102,16 +111,6 @@ await t.test('the engine ends with its parent, and its folder is free at once', 
   await gone(pid)
   const { stop } = await startTestEngine({ folder })
   await stop()
-})
-
-await t.test('the engine sees nothing of the environment', { skip: process.platform !== 'linux' && 'reads /proc' }, async t => {
-  process.env['TWOLANE_TEST_SECRET'] = 'canary'
-  t.teardown(() => { delete process.env['TWOLANE_TEST_SECRET'] })
-  const { engine, stop } = await startTestEngine()
-  t.teardown(stop)
-  const names = (await readFile(`/proc/${engine.pid}/environ`, 'utf8')).split('\0').map(line => line.split('=')[0])
-  // The test runner adds names of its own to every process.
-  t.same(names.filter(name => name !== '' && !/^(NODE_|_TAPJS_)/.test(name ?? '')), ['UV_THREADPOOL_SIZE'])
 })
 
 await t.test('memory is bounded, the engine keeps no logs, and the password can be left out', async t => {
