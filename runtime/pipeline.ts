@@ -28,6 +28,8 @@ export type { Step } from './step-file.ts'
 export interface InputStep extends Step {
   /** Source name to topic field, on top of the plugin's own names. */
   readonly rename: Readonly<Record<string, string>>
+  /** A run of a job reads what belongs to its interval only, so that a backfill can be made. Left out: it does not. */
+  readonly readsInterval?: true
 }
 export interface OutputStep extends Step {
   readonly flush: FlushLimits
@@ -116,9 +118,12 @@ async function readParts ({ root, file, text, env, schemas }: PipelineSource): P
     schedule,
     heapMegabytes: checked.limits?.heap_megabytes ?? heapMegabytesDefault
   }
+  // No part of the revision: the plugin's code and its configuration are, and they say it.
+  const readsInterval = input !== undefined && (input.plugin as InputPlugin).interval?.(input.step.config) === true
   const hashes = [topic, ...mapped].map(schema => schema?.hash)
   const pipeline = {
     ...resolved,
+    ...(readsInterval && resolved.input !== undefined && { input: { ...resolved.input, readsInterval } }),
     file,
     text,
     secrets: [...new Set([...yaml.secrets, ...literals.flatMap(({ values }) => values)])],

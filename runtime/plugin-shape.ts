@@ -10,7 +10,7 @@ const ajv = new Ajv({ strict: false })
 const optionTypes = ['string', 'number', 'integer', 'boolean', 'array', 'object']
 const guarantees = ['exactly once', 'idempotent', 'at least once']
 const functions = { input: 'read', transform: 'open', output: 'open' } as const
-const optionalFunctions: Readonly<Record<Plugin['kind'], readonly string[]>> = { input: ['probe'], transform: [], output: ['probe', 'target'] }
+const optionalFunctions: Readonly<Record<Plugin['kind'], readonly string[]>> = { input: ['probe', 'interval'], transform: [], output: ['probe', 'target'] }
 const definers = { input: 'defineInput', transform: 'defineTransform', output: 'defineOutput' } as const
 
 /** Throws PLUGIN_INVALID that lists all that is wrong; `where` is the module. */

@@ -164,6 +164,11 @@ export interface InputPlugin<O extends Options = Options> {
   readonly names?: Readonly<Record<string, string>>
   /** It can be the input of a job: with `context.run` it reads what there is, and returns. */
   readonly bounded?: true
+  /**
+   * Whether a run with this configuration reads what belongs to `context.run.from` and `to` only; without it, nothing
+   * says so, and a backfill is refused: each of its runs would take everything again. Called when the file is checked.
+   */
+  interval? (config: Config<O>): boolean
   read (config: Config<O>, context: Context): AsyncGenerator<Chunk, void, void>
   /** The connection test: resolves when the source can be reached with this configuration, throws a clear error otherwise. */
   probe? (config: Config<O>, context: Context): Promise<void>

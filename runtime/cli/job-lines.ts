@@ -58,6 +58,15 @@ export function runLine (run: ShownRun): string {
   return `${job} ${id} ${state}: ${count(rows)} rows${rejected === 0 ? '' : `, ${count(rejected)} rejected`}${took === '' ? '' : ` in ${took}`}${tries}`
 }
 
+/** What a backfill would run. */
+export function intervalLines (intervals: ReadonlyArray<{ readonly from: number, readonly to: number }>, { kind }: ShownJob): string[] {
+  return [
+    ...intervals.map(intervalOf),
+    // A task of the platform adds no rows of a source.
+    ...kind === 'task' ? [] : ['Its rows come on top of those that are there, unless the schema says what names a row: unique']
+  ]
+}
+
 export function cancelLine ({ job, id, state }: ShownRun): string {
   return state === 'cancelled' ? `${job} ${id} is cancelled` : `${job} ${id} is being cancelled`
 }
@@ -66,7 +75,7 @@ export function reasonOf ({ error, step }: ShownRun): string {
   return step === '' || error === '' ? error : `${step}: ${error}`
 }
 
-function intervalOf ({ from, to }: ShownRun): string {
+function intervalOf ({ from, to }: Pick<ShownRun, 'from' | 'to'>): string {
   return `${from === 0 ? '…' : moment(from)} ▶ ${moment(to)}`
 }
 

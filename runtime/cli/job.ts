@@ -3,8 +3,7 @@
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { follow } from './job-progress.ts'
-import { cancelLine, jobLines, jobTable, runLine, runLines } from './job-lines.ts'
-import { moment } from './table.ts'
+import { cancelLine, intervalLines, jobLines, jobTable, runLine, runLines } from './job-lines.ts'
 import { UsageError } from './terminal.ts'
 import type { Admin } from './admin.ts'
 import type { Json } from '../plugin.ts'
@@ -136,7 +135,7 @@ async function backfill ({ admin, terminal, values, names: [job = ''] }: Call): 
   })
   if (!dryRun) return answer(runs, { admin, terminal, values })
   if (values.json) terminal.print(JSON.stringify(intervals))
-  else for (const { from, to } of intervals) terminal.print(`${moment(from)} ▶ ${moment(to)}`)
+  else for (const line of intervalLines(intervals, await admin.json<ShownJob>('GET', `/v1/jobs/${encodeURIComponent(job)}`))) terminal.print(line)
   return 0
 }
 

@@ -4,8 +4,9 @@
 
 import { describe, PlatformError } from '../errors.ts'
 import { inTime } from '../in-time.ts'
+import { quote, suggest } from '../problems.ts'
 import { ActiveRun } from './active-run.ts'
-import { intervalsOf } from './clock.ts'
+import { backfillIntervals, checkInterval } from './asked-interval.ts'
 import { beginState, dueOf, nextFire } from './due.ts'
 import { hasEnded, newRecord } from './record.ts'
 import { afterAttempt } from './retry.ts'
@@ -21,6 +22,8 @@ export interface Job {
   readonly kind: 'pipeline' | 'task'
   /** Its schedule begins nothing. */
   readonly paused: boolean
+  /** Name of the input, where it takes everything in each run, whatever the run's interval: then there are no backfills. */
+  readonly wholeInput?: string | undefined
 }
 
 export interface JobStatus extends Job {
@@ -48,6 +51,8 @@ export interface JobsOptions {
   readonly runs: Runs
   /** Those that there are now. */
   jobs (): Job[]
+  /** NOT_FOUND that says why a pipeline of that id is no job; undefined: there is none. */
+  noJob? (id: string): PlatformError | undefined
   /** Nothing begins elsewhere. */
   isControl (): boolean
   /** ms since 1970. */
@@ -138,11 +143,8 @@ export class Jobs {
   backfill (id: string, interval: Interval, { dryRun, params = {}, startedBy }: { readonly dryRun: boolean, readonly params?: Params, readonly startedBy: string }): { readonly intervals: readonly Interval[], readonly runs: readonly RunRecord[] } {
     const job = this.#known(id)
     this.#checkParams(job, params)
-    checkInterval(interval)
-    if (interval.from === interval.to) throw new PlatformError('REQUEST_INVALID', 'The interval is empty', { remedy: 'Give a "to" that is after "from".' })
     const { queuedMax } = this.#limits
-    const intervals = intervalsOf(job.task.schedule.when, interval, queuedMax)
-    if (intervals === undefined) throw new PlatformError('REQUEST_INVALID', `The schedule has more than ${queuedMax} intervals in that time`, { remedy: 'Ask for a shorter time, and for the rest once its runs have ended.' })
+    const intervals = backfillIntervals(job, interval, queuedMax)
     if (dryRun) return { intervals, runs: [] }
     const waiting = this.#waiting.get(id)?.length ?? 0
     if (waiting + intervals.length > queuedMax) throw new PlatformError('JOB_RUNNING', `${waiting} runs of ${id} are waiting, and ${queuedMax} may`, { remedy: 'Wait until some have ended, or ask for a shorter time.' })
@@ -346,9 +348,10 @@ export class Jobs {
   }
 
   #known (id: string): Job {
-    const job = this.#options.jobs().find(({ task }) => task.id === id)
-    if (job === undefined) throw new PlatformError('NOT_FOUND', `There is no job "${id}"`, { remedy: 'A pipeline becomes one by the key schedule. GET /v1/jobs lists them.' })
-    return job
+    const jobs = this.#options.jobs()
+    const job = jobs.find(({ task }) => task.id === id)
+    if (job !== undefined) return job
+    throw this.#options.noJob?.(id) ?? new PlatformError('NOT_FOUND', `There is no job ${quote(id)}${suggest(id, jobs.map(({ task }) => task.id))}`, { remedy: 'A pipeline becomes one by the key schedule. npx twolane job list shows them.' })
   }
 
   #checkParams ({ kind, task }: Job, params: Params): void {
@@ -363,8 +366,4 @@ export class Jobs {
   #now (): number {
     return (this.#options.now ?? Date.now)()
   }
-}
-
-function checkInterval ({ from, to }: Interval): void {
-  if (from > to) throw new PlatformError('REQUEST_INVALID', 'The interval ends before it begins', { remedy: 'Give a "to" that is after "from".' })
 }

@@ -1,5 +1,6 @@
 // The jobs of a platform: its pipelines that have a schedule, and its tasks.
 
+import { PlatformError } from '../errors.ts'
 import { masker } from '../mask.ts'
 import { Jobs } from './jobs.ts'
 import { pipelineTask } from './pipeline-run.ts'
@@ -8,6 +9,7 @@ import { taskIds } from './task-ids.ts'
 import { tasksOf } from './tasks.ts'
 import type { Fleet } from '../fleet.ts'
 import type { Platform } from '../platform.ts'
+import type { Pipeline } from '../pipeline.ts'
 import type { Job } from './jobs.ts'
 
 /** They begin with `open`. `forward` takes lines of pipelines' threads. */
@@ -20,6 +22,7 @@ export function openJobs (platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>, 
   const jobs = new Jobs({
     runs: new Runs(store.database),
     jobs: () => [...tasks, ...pipelineJobs(platform)],
+    noJob: id => noJob(supervisor.files.pipelines.get(id)),
     isControl: () => fleet.isControl,
     log,
     forward,
@@ -55,8 +58,16 @@ function pipelineJobs ({ supervisor, store }: Pick<Platform, 'supervisor' | 'sto
     const task = made.get(pipeline) ?? pipelineTask(supervisor, pipeline)
     if (task === undefined) return []
     made.set(pipeline, task)
-    return [{ task, kind: 'pipeline', paused: paused.has(pipeline.id) }]
+    const { input } = pipeline
+    return [{ task, kind: 'pipeline', paused: paused.has(pipeline.id), wholeInput: input?.readsInterval === true ? undefined : input?.plugin }]
   })
+}
+
+function noJob (pipeline: Pipeline | undefined): PlatformError | undefined {
+  if (pipeline === undefined) return undefined
+  const { id, file, schedule } = pipeline
+  if (schedule === undefined) return new PlatformError('NOT_FOUND', `${id} is a stream: it runs all the time; a job has a schedule`, { remedy: `npx twolane status shows how it is; the key schedule in ${file} makes it a job.` })
+  return new PlatformError('NOT_FOUND', `${id} is disabled`, { remedy: `Take "enabled: false" out of ${file}, then: npx twolane reload.` })
 }
 
 function failureOf ({ id, step, error }: { readonly id: string, readonly step: string, readonly error: string }): string {

@@ -234,6 +234,16 @@ await t.test('the revision follows what a pipeline does', async t => {
   t.not(await revision(text), second, "a plugin's code changed")
 })
 
+await t.test('whether runs read their interval is the word of the input for its configuration', async t => {
+  const root = await project(t, { 'plugins/inputs/dated/index.ts': feed.replace("description: 'A feed',", "description: 'Days', interval: ({ host }) => host.includes('{from}'),") })
+  const inputOf = async (input: string): Promise<Pipeline['input']> => (await read(root, `input: ${input}\ntopic: quotes`)).input
+  t.equal((await inputOf('{ dated: "x/{from}" }'))?.readsInterval, true)
+  t.equal((await inputOf('{ dated: x }'))?.readsInterval, undefined)
+  t.equal((await inputOf('{ feed: "x/{from}" }'))?.readsInterval, undefined, 'nobody says so')
+  await write(root, { 'plugins/inputs/odd/index.ts': feed.replace("description: 'A feed',", "description: 'Odd', interval: true,") })
+  t.match(await linesOf(root, 'input: { odd: x }\ntopic: quotes'), [/interval is no function/])
+})
+
 await t.test('one bad file never hides the others', async t => {
   const good = 'topic: quotes\noutputs: [{ sink: { path: a } }]'
   const root = await project(t, {

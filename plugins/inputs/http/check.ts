@@ -31,6 +31,11 @@ export function checkTimes (config: HttpConfig): Times {
   return { used: unitMs !== undefined, unitMs: unitMs ?? 1, windowMs, start: startMs }
 }
 
+/** Whether the requests name an interval; a window has to. Options that do not go together are told elsewhere. */
+export function requestsInterval (config: HttpConfig): boolean {
+  return templatesIn(config).unitMs !== undefined
+}
+
 /** Throws CONFIG_INVALID where a kind of paging, or of auth, lacks what it needs. */
 export function checkParts ({ paging, auth, body, method, format, certificate_file: cert, key_file: key }: HttpConfig): void {
   const { kind, next, field, window } = paging

@@ -3,7 +3,7 @@
 import { pause } from '../../../runtime/backoff.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { defineInput } from '../../../runtime/plugin.ts'
-import { checkParts, checkTimes } from './check.ts'
+import { checkParts, checkTimes, requestsInterval } from './check.ts'
 import { Client } from './client.ts'
 import { options } from './options.ts'
 import { PageReader } from './page.ts'
@@ -17,6 +17,7 @@ export default defineInput({
   options,
   shorthand: 'url',
   bounded: true,
+  interval: config => requestsInterval(config as unknown as HttpConfig),
 
   async * read (given, context) {
     // The schema of the options has checked the maps.

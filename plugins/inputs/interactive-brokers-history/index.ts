@@ -17,6 +17,7 @@ export default defineInput({
   options,
   names,
   bounded: true,
+  interval: () => true,
 
   async * read (config, context) {
     await using gateway = await openGateway(config.gateway, simulated(config.bar))

@@ -36,6 +36,7 @@ interface Checkpoint {
 export default defineInput({
   description: 'Reads the raw rows of a topic back from a lake, all of them, an interval, or what is new since the last run',
   bounded: true,
+  interval: () => true,
   shorthand: 'topic',
   options,
 

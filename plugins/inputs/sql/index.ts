@@ -4,7 +4,7 @@ import { pause } from '../../../runtime/backoff.ts'
 import { defineInput } from '../../../runtime/plugin.ts'
 import { invalid } from './database.ts'
 import { options } from './options.ts'
-import { planOf, Reading } from './reading.ts'
+import { namesInterval, planOf, Reading } from './reading.ts'
 import type { Database, OpenOptions } from './database.ts'
 import type { SqlConfig } from './options.ts'
 import type { Checkpoint } from './reading.ts'
@@ -13,6 +13,7 @@ export default defineInput({
   description: 'Rows of a table or a query in PostgreSQL, MySQL, MariaDB, ClickHouse or SQLite: all of them, what is new, or an interval of time',
   options,
   bounded: true,
+  interval: ({ query }) => query !== null && namesInterval(query),
 
   async * read (given, context) {
     // The schema of the options has checked the maps.

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import t from 'tap'
 import { main } from '../../../runtime/cli/main.ts'
 import { capture } from '../cli/capture.ts'
-import { files, job, write } from '../jobs/ledger.ts'
+import { dated, files, job, write } from '../jobs/ledger.ts'
 import { eventually } from '../../system/project.ts'
 import { startEndpoint, token } from './endpoint.ts'
 import type { RunDetail, ShownJob, ShownRun } from '../../../runtime/cli/job.ts'
@@ -13,8 +13,12 @@ const DAY_MS = 86_400_000
 await t.test('jobs and runs over the admin endpoint and the command line', async t => {
   const endpoint = await startEndpoint(t, {
     ...files,
+    'plugins/inputs/dated/index.ts': dated,
+    'pipelines/stream.yaml': 'topic: one\noutputs: [{ file: { path: stream.ndjson } }]',
+    'pipelines/rested.yaml': job('one', 'manual', 'enabled: false').replace('one.ndjson', 'rested.ndjson'),
+    'pipelines/moved.yaml': job('one', 'manual').replace('ledger', 'dated').replace('one.ndjson', 'moved.ndjson'),
     'pipelines/one.yaml': job('one', 'manual', 'description: A ledger'),
-    'pipelines/daily.yaml': job('one', "{ cron: '0 6 * * *', time_zone: America/New_York, retries: 0 }").replace('one.ndjson', 'daily.ndjson')
+    'pipelines/daily.yaml': job('one', "{ cron: '0 6 * * *', time_zone: America/New_York, retries: 0 }").replace('ledger', 'dated').replace('one.ndjson', 'daily.ndjson')
   })
   const { ask, project } = endpoint
   const post = (url: string, payload: object = {}): Promise<Answer> => ask('POST', url, { headers: { 'content-type': 'application/json' }, payload })
@@ -29,7 +33,7 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
 
   await t.test('a job is listed with its schedule and its next fire, and as a pipeline', async t => {
     const { jobs } = (await ask('GET', '/v1/jobs')).json<{ jobs: ShownJob[] }>()
-    t.match(jobs.filter(({ kind }) => kind === 'pipeline'), [{ id: 'daily', schedule: '0 6 * * * America/New_York', next: Number }, { id: 'one', schedule: 'manual', description: 'A ledger', queued: 0, healthy: true }])
+    t.match(jobs.filter(({ kind }) => kind === 'pipeline'), [{ id: 'daily', schedule: '0 6 * * * America/New_York', next: Number }, { id: 'moved' }, { id: 'one', schedule: 'manual', description: 'A ledger', queued: 0, healthy: true }])
     t.match((await ask('GET', '/v1/pipelines/one')).json(), { state: 'scheduled', healthy: true })
     t.equal((await ask('GET', '/v1/jobs/nobody')).json<{ code: string }>().code, 'NOT_FOUND')
     t.match((await ask('POST', '/v1/pipelines/one/restart')).json(), { code: 'REQUEST_INVALID', remedy: /job run one/ })
@@ -69,10 +73,10 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
     write(project.folder, '900 fail 0')
     t.match(await cli('run', 'daily'), { code: 1, lines: [/daily \w+ queued|running/, /./] })
     const failed = (await ask('GET', '/v1/jobs/daily')).json<ShownJob>()
-    t.match(failed, { healthy: false, last: { state: 'failed', error: 'The ledger is torn', step: 'input.ledger' } })
+    t.match(failed, { healthy: false, last: { state: 'failed', error: 'The ledger is torn', step: 'input.dated' } })
     t.match((await ask('GET', '/readyz')).json(), { ready: false })
-    t.match((await ask('GET', '/v1/pipelines/daily')).json(), { state: 'scheduled', healthy: false, reasons: [/Its last run \w+ failed: input\.ledger: The ledger is torn/] })
-    t.match((await cli('show', 'daily', failed.last?.id ?? '')).lines.join('\n'), /Reason: input\.ledger: The ledger is torn[^]*STEP[^]*Reading the ledger/)
+    t.match((await ask('GET', '/v1/pipelines/daily')).json(), { state: 'scheduled', healthy: false, reasons: [/Its last run \w+ failed: input\.dated: The ledger is torn/] })
+    t.match((await cli('show', 'daily', failed.last?.id ?? '')).lines.join('\n'), /Reason: input\.dated: The ledger is torn[^]*STEP[^]*Reading the ledger/)
     write(project.folder, '900')
     const { code, lines } = await cli('run', 'daily')
     t.equal(code, 0)
@@ -87,7 +91,9 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
     t.strictSame(dry.intervals.map(({ from }) => from), [Date.parse('2024-03-08T00:00Z'), ...fires])
     t.strictSame(dry.intervals.map(({ to }) => to), [...fires, Date.parse('2024-03-12T00:00Z')])
     t.match(dry, { dry_run: true, runs: [] })
-    t.match((await cli('backfill', 'daily', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run')).lines, ['2024-03-08T00:00:00Z ▶ 2024-03-08T11:00:00Z', '2024-03-08T11:00:00Z ▶ 2024-03-09T00:00:00Z'])
+    t.match((await cli('backfill', 'daily', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run')).lines, ['2024-03-08T00:00:00Z ▶ 2024-03-08T11:00:00Z', '2024-03-08T11:00:00Z ▶ 2024-03-09T00:00:00Z', /^Its rows come on top of those that are there, unless the schema says .*unique$/])
+    t.equal((await cli('backfill', 'handoff', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run')).lines.some(line => line.includes('on top')), false, 'a task of the platform adds none')
+    t.match((await cli('backfill', 'daily', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run', '--json')).lines.map(line => JSON.parse(line) as unknown[]), [{ length: 2 }])
     write(project.folder, '10')
     const { code, lines } = await cli('backfill', 'daily', '--from', '2024-03-08', '--to', '2024-03-09')
     t.equal(code, 0)
@@ -95,7 +101,23 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
     const { runs } = (await ask('GET', '/v1/jobs/daily/runs?limit=2')).json<{ runs: ShownRun[] }>()
     t.match(runs, [{ kind: 'backfill', from: fires[0] }, { kind: 'backfill', to: fires[0] }])
     t.ok((runs[0]?.started ?? 0) >= (runs[1]?.ended ?? Infinity), 'one after the other')
-    t.match((await post('/v1/jobs/one/backfills', { from: 0, to: DAY_MS, dry_run: true })).json(), { intervals: [{ from: 0, to: DAY_MS }] }, 'of a manual job it is one')
+    t.match((await post('/v1/jobs/moved/backfills', { from: 0, to: DAY_MS, dry_run: true })).json(), { intervals: [{ from: 0, to: DAY_MS }] }, 'of a manual job it is one')
+  })
+
+  await t.test('a backfill is refused where the input would take everything in each run', async t => {
+    for (const dryRun of [true, false]) {
+      const refused = await post('/v1/jobs/one/backfills', { from: 0, to: DAY_MS, dry_run: dryRun })
+      t.match(refused, { statusCode: 400 })
+      t.match(refused.json(), { code: 'REQUEST_INVALID', detail: 'The input ledger of one does not read an interval: each run would take everything again', remedy: /^npx twolane job run one takes what is new/ })
+    }
+    t.match(await cli('backfill', 'one', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run'), { code: 1, lines: [], complaints: [/does not read an interval/] })
+  })
+
+  await t.test('what is no job is told from what there is not', async t => {
+    t.match((await post('/v1/jobs/stream/runs')).json(), { code: 'NOT_FOUND', detail: 'stream is a stream: it runs all the time; a job has a schedule' })
+    t.match((await post('/v1/jobs/rested/runs')).json(), { code: 'NOT_FOUND', detail: 'rested is disabled', remedy: /pipelines\/rested\.yaml/ })
+    t.match((await post('/v1/jobs/dayly/runs')).json(), { code: 'NOT_FOUND', detail: 'There is no job "dayly"; did you mean "daily"?' })
+    t.match(await cli('run', 'stream'), { code: 1, complaints: [/stream is a stream: it runs all the time; a job has a schedule/] })
   })
 
   await t.test('what cannot be meant is refused', async t => {

@@ -361,8 +361,16 @@ await t.test('a backfill runs its intervals in order, and what is scheduled mean
     return seen.length === 4
   }, 'all have run', 10_000)
   t.strictSame(seen, ['scheduled 0', 'backfill -2.5', 'backfill -2', 'backfill -1'])
-  t.throws(() => office.jobs.backfill('a', { from: 0, to: start }, { dryRun: true, startedBy: 'test' }), { code: 'REQUEST_INVALID', message: /more than 1000/ })
+  t.throws(() => office.jobs.backfill('a', { from: 0, to: start }, { dryRun: true, startedBy: 'test' }), { code: 'REQUEST_INVALID', message: `The schedule has ${start / HOUR} intervals in that time, more than the 1000 of one backfill`, remedy: /up to 1970-02-11T16:00:00\.000Z,/ })
   t.throws(() => office.jobs.backfill('a', { from: start, to: start }, { dryRun: true, startedBy: 'test' }), { code: 'REQUEST_INVALID' })
+})
+
+await t.test('a backfill of too many intervals of an expression says about how many, and how far one may go', async t => {
+  const office = new Office(t, () => {}, { when: { kind: 'cron', expression: '0 6 * * *', timeZone: 'UTC' } })
+  const from = Date.UTC(2000, 0, 1, 6)
+  const ask = (to: number): unknown => office.jobs.backfill('a', { from, to }, { dryRun: true, startedBy: 'test' })
+  t.throws(() => ask(from + 9000 * DAY), { message: /^The schedule has about 9000 intervals/, remedy: /up to 2002-09-27T06:00:00\.000Z,/ })
+  t.match(ask(Date.UTC(2002, 8, 27, 6)), { intervals: { length: 1000 } }, 'as far as it says')
 })
 
 await t.test('runs that wait have a bound, also over several backfills', async t => {

@@ -51,6 +51,9 @@ schedule: ${schedule}
 ${more}`
 }
 
+/** One that reads an interval where its option says so. */
+export const dated = ledger.replace('options: {},', "shorthand: 'days',\n  options: { days: { type: 'boolean', description: 'Read the days of the run', default: true } },\n  interval: ({ days }) => days,")
+
 export const files = { 'plugins/inputs/ledger/index.ts': ledger, 'schemas/one.yaml': schema, 'ledger.txt': '250' }
 
 export function write (folder: string, text: string): void {
