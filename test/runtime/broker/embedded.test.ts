@@ -16,7 +16,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Assignment } from '../../../runtime/broker/broker.ts'
 import type { Orders } from './writer.ts'
 
-const KILLS = 20
+const KILLS = 12
 const endless = Number.MAX_SAFE_INTEGER
 const writerFile = join(import.meta.dirname, 'writer.ts')
 
@@ -77,7 +77,7 @@ await t.test('the embedded broker holds what every broker has to', async t => {
   })
 })
 
-await t.test('after 20 kills every acknowledged row is there, once, and the checkpoint tells how many', async t => {
+await t.test('after 12 kills every acknowledged row is there, once, and the checkpoint tells how many', async t => {
   const folder = t.testdir()
   const names = ['a', 'b']
   const durable = new Map(names.map(name => [name, 0]))
