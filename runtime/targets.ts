@@ -1,6 +1,7 @@
 // Two outputs must not fill one destination with the rows of one topic: each row would be there twice.
 
 import { configInvalid } from './problems.ts'
+import { datasetName } from './warehouse/views.ts'
 import type { PlatformError } from './errors.ts'
 import type { Interpolated } from './interpolate.ts'
 import type { OutputPlugin, OutputPlace } from './plugin.ts'
@@ -31,10 +32,21 @@ export class Targets {
       const other = this.#taken.get(key) ?? own.get(key)
       // The target itself may hold a secret, such as a password in an address.
       if (other !== undefined) problems.push(yaml.problem(placeOf([]), `writes to the same destination as ${other}: every row would be there twice`))
-      else own.set(key, `${step.name} of ${file}`)
+      const shown = shownAs(step, place)
+      const same = shown === undefined || other !== undefined ? undefined : this.#taken.get(shown) ?? own.get(shown)
+      if (same !== undefined) problems.push(yaml.problem(placeOf([]), `stores the rows under the same name as ${same}, so the view \`data\` would show each twice: take one of them away, or give it another \`table\``))
+      if (other !== undefined || same !== undefined) continue
+      for (const one of [key, shown]) if (one !== undefined) own.set(one, `${step.name} of ${file}`)
     }
     if (problems.length > 0) return configInvalid(problems)
     for (const [key, where] of own) this.#taken.set(key, where)
     return undefined
   }
+}
+
+/** The rows of one topic in the views over warehouse and streaming database; undefined: the output has no part in them. */
+function shownAs ({ plugin, config }: StepFile['step'], { topic }: OutputPlace): string | undefined {
+  if (config['url'] !== null || (plugin !== 'streaming-database' && plugin !== 'warehouse')) return undefined
+  const table = String(config['table'] ?? config['schema'] ?? topic)
+  return JSON.stringify(['views', plugin === 'warehouse' ? table : datasetName({ database: String(config['database']), table }), topic])
 }

@@ -294,6 +294,21 @@ await t.test('two outputs that fill one destination are a problem of the second 
   ])
 })
 
+await t.test('a topic goes one way into the views over warehouse and streaming database', async t => {
+  const outputs = join(import.meta.dirname, '../../plugins/outputs')
+  const real = Object.fromEntries(['warehouse', 'streaming-database'].map(name => [`plugins/outputs/${name}/index.ts`, `export { default } from '${pathToFileURL(join(outputs, name, 'index.ts')).href}'`]))
+  const root = await project(t, {
+    ...real,
+    'pipelines/a.yaml': 'topic: quotes\noutputs:\n  - streaming-database: {}\n',
+    'pipelines/b.yaml': 'topic: quotes\noutputs:\n  - warehouse: {}\n',
+    'pipelines/c-other-table.yaml': 'topic: quotes\noutputs:\n  - warehouse: { table: history }\n',
+    'pipelines/d-other-topic.yaml': 'topic: bars\noutputs:\n  - warehouse: { table: quotes }\n'
+  })
+  const { pipelines, problems } = await readPipelines(root, {})
+  t.strictSame([...pipelines.keys()], ['a', 'c-other-table', 'd-other-topic'])
+  t.match(problems.map(({ error }) => error.message), ['pipelines/b.yaml:3:5 outputs[0].warehouse: stores the rows under the same name as outputs.streaming-database of pipelines/a.yaml, so the view'])
+})
+
 await t.test('no file, however odd, ends in anything but a CONFIG_INVALID', async t => {
   const root = await project(t)
   const schemas = await readSchemas(join(root, 'schemas'))
