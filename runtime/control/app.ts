@@ -1,6 +1,7 @@
 // The admin endpoint: JSON over HTTP, errors as RFC 9457 problems, a bearer token for everything but health, and an
 // OpenAPI document that is generated from the same schemas that check the requests. One resource a file.
 
+import { Ajv } from 'ajv'
 import swagger from '@fastify/swagger'
 import fastify from 'fastify'
 import { boundaryRoutes } from './boundary.ts'
@@ -56,7 +57,6 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
     genReqId: () => crypto.randomUUID(),
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
     frameworkErrors: (error, request, reply) => {
       addHeaders(request, reply)
       answerError(platform, error, request, reply)
@@ -64,6 +64,9 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     clientErrorHandler: answerBrokenRequest
   })
   app.server.maxConnections = limits.socketsMax
+  // A query string is text, whatever it says. In a body a null is not a false, nor a 0.
+  const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true })) as [Ajv, Ajv]
+  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? json : text).compile(schema as object))
   // A body of YAML is the text of a pipeline file, one of plain text is SQL.
   app.addContentTypeParser(['application/yaml', 'text/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) => done(null, body))
 

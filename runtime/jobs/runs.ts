@@ -116,7 +116,8 @@ export class Runs {
       this.#database.exec('commit')
       return result
     } catch (error) {
-      this.#database.exec('rollback')
+      // A full disk has rolled it back already.
+      if (this.#database.isTransaction) this.#database.exec('rollback')
       throw error
     }
   }
