@@ -28,6 +28,8 @@ export interface Page {
   readonly length: number
   /** What is no row among them, and why. */
   readonly refused: readonly Refused[]
+  /** Columns that come from around the rows: they may be others in each answer. */
+  readonly added: readonly string[]
   /** The whole answer; undefined where it is no JSON. */
   readonly json: unknown
   /** Two pages with the same rows have the same one. */
@@ -85,6 +87,7 @@ export class PageReader {
       batch: this.#batch(rows, answer, envelope),
       length: items.length,
       refused: refusals,
+      added: envelope.flatMap(([name]) => rows.some(row => name in row) ? [] : [name]),
       json,
       hash: digest(JSON.stringify(items)),
       last: field => rows.at(-1)?.[field]
@@ -131,6 +134,7 @@ export class PageReader {
       batch,
       length: batch.length + refusals.length,
       refused: refusals,
+      added: [],
       json: undefined,
       hash: digest(answer.text),
       last: field => batch.columns[field] === undefined || batch.length === 0 ? undefined : cell(batch.columns[field], batch.length - 1)

@@ -12,13 +12,15 @@ import { describe, PlatformError } from '../../../runtime/errors.ts'
 import { refused } from './client.ts'
 import { PageReader } from './page.ts'
 import { firstPlace, Pager } from './paging.ts'
+import { RefusedRows } from './refused-rows.ts'
 import { rowHash, Watermark } from './watermark.ts'
-import type { Batch, Chunk, Context, Json } from '../../../runtime/plugin.ts'
+import type { Batch, Chunk, Context, Json, Row } from '../../../runtime/plugin.ts'
 import type { Answer, Client } from './client.ts'
 import type { Times } from './check.ts'
 import type { HttpConfig } from './options.ts'
 import type { Page } from './page.ts'
 import type { Pass, Place } from './paging.ts'
+import type { RefusedState } from './refused-rows.ts'
 import type { WatermarkState } from './watermark.ts'
 
 export interface Checkpoint {
@@ -33,6 +35,7 @@ export interface Checkpoint {
   /** Up to where windows of time are complete, ms since 1970. */
   readonly end?: number
   readonly watermark?: WatermarkState
+  readonly refused?: RefusedState
 }
 
 /** The page to ask for next. */
@@ -53,6 +56,7 @@ export class Reading {
   readonly #pager: Pager
   readonly #pages: PageReader
   readonly #watermark: Watermark | undefined
+  readonly #refused: RefusedRows | undefined
   readonly #saved: Checkpoint | undefined
   readonly #now: number
   #end: number | undefined
@@ -73,6 +77,7 @@ export class Reading {
     this.#widthMs = times.windowMs
     const { incremental, remembered_rows_max: rememberedMax } = config
     this.#watermark = incremental === null ? undefined : new Watermark({ field: incremental.field, start: incremental.start, ascending: incremental.ascending, rememberedMax }, saved?.watermark)
+    this.#refused = incremental === null ? undefined : new RefusedRows(rememberedMax, saved?.refused)
     this.#began = saved?.pass !== undefined && saved.run !== undefined && saved.run === context.run?.id
   }
 
@@ -115,6 +120,7 @@ export class Reading {
     const next = page === undefined ? undefined : this.#pager.next(place, page, answer)
     if (next !== undefined) return { pass, place: next, hash: page?.hash, old: false }
     this.#watermark?.settle()
+    this.#refused?.settle()
     this.#end = pass.to ?? this.#end
     this.#pager.begin()
     return this.#begin()
@@ -142,13 +148,20 @@ export class Reading {
   #take (page: Page, { place, hash }: At, answer: Answer): Batch {
     if (page.length > 0 && page.hash === hash) throw refused('The source gave the same page twice in a row: it would go round for ever', answer.url, 'Check paging.parameter, and that the source takes it.')
     if (place.pages + 1 > this.#config.pages_max) throw refused(`There are more than ${this.#config.pages_max} pages`, answer.url, 'Raise pages_max, or ask for larger pages.')
-    if (page.refused.length > 0) this.#context.metrics.count('rows_malformed', page.refused.length)
-    for (const { row, reason } of page.refused) this.#context.reject(row, reason)
-    return this.#new(page.batch)
+    for (const { row, reason } of page.refused) this.#refuse(row, reason, [])
+    return this.#new(page)
+  }
+
+  /** A source that is asked for what is new gives a bad row again and again: it is rejected once. `added`: no part of the row. */
+  #refuse (row: Row, reason: string, added: readonly string[]): void {
+    const hash = (): string => rowHash(row, Object.keys(row).filter(name => !added.includes(name)).sort())
+    if (this.#refused !== undefined && !this.#refused.admit(hash())) return this.#context.metrics.count('rows_known', 1)
+    this.#context.metrics.count('rows_malformed', 1)
+    this.#context.reject(row, reason)
   }
 
   /** The rows that were not taken before. */
-  #new (batch: Batch): Batch {
+  #new ({ batch, added }: Page): Batch {
     const { incremental } = this.#config
     if (incremental === null || this.#watermark === undefined) return batch
     const column = batch.columns[incremental.field]
@@ -158,10 +171,9 @@ export class Reading {
       const value = column === undefined ? null : cell(column, i)
       if (typeof value !== 'string' && typeof value !== 'number') {
         unplaced++
-        this.#context.reject(batch.row(i), `The row has no value in ${incremental.field}, by which the input tells what is new.`)
+        this.#refuse(batch.row(i), `The row has no value in ${incremental.field}, by which the input tells what is new.`, added)
       } else if (this.#watermark.admit(value, () => rowHash(batch.row(i), incremental.key))) taken.push(i)
     }
-    if (unplaced > 0) this.#context.metrics.count('rows_malformed', unplaced)
     if (taken.length + unplaced < batch.length) this.#context.metrics.count('rows_known', batch.length - taken.length - unplaced)
     return taken.length === batch.length ? batch : batch.select(Int32Array.from(taken))
   }
@@ -220,6 +232,7 @@ export class Reading {
   /** The same pass from its first page; what rows in order have shown to be taken is not asked for again. */
   #anew (pass: Pass): At {
     const first = { place: firstPlace, hash: undefined, old: false }
+    this.#refused?.settle()
     if (this.#config.incremental?.ascending !== true || this.#watermark === undefined) return { ...first, pass }
     this.#watermark.settle()
     const { value } = this.#watermark
@@ -228,13 +241,15 @@ export class Reading {
 
   #checkpoint (at: At | undefined): Json {
     const run = this.#context.run?.id
+    const refused = this.#refused?.state
     const checkpoint: Checkpoint = {
       ...(run !== undefined && { run }),
       done: at === undefined,
       ...(at !== undefined && { pass: at.pass, place: at.place }),
       ...(at?.hash !== undefined && { hash: at.hash }),
       ...(this.#end !== undefined && { end: this.#end }),
-      ...(this.#watermark !== undefined && { watermark: this.#watermark.state })
+      ...(this.#watermark !== undefined && { watermark: this.#watermark.state }),
+      ...(refused !== undefined && { refused })
     }
     return checkpoint as unknown as Json
   }

@@ -120,14 +120,15 @@ export function rowHash (row: Row, key: readonly string[] | undefined): string {
   return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 12)
 }
 
-function counted (marks: readonly string[]): Map<string, number> {
+/** How often each mark is there. */
+export function counted (marks: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const mark of marks) counts.set(mark, (counts.get(mark) ?? 0) + 1)
   return counts
 }
 
-/** Each mark as often as it is in the one that has more of it. */
-function union (a: readonly string[], b: readonly string[]): string[] {
+/** Each mark as often as it is in the one that has more of it; those of `b` first. */
+export function union (a: readonly string[], b: readonly string[]): string[] {
   const rest = counted(a)
   for (const mark of b) if ((rest.get(mark) ?? 0) > 0) rest.set(mark, (rest.get(mark) as number) - 1)
   return [...b, ...[...rest].flatMap(([mark, count]) => new Array<string>(count).fill(mark))]

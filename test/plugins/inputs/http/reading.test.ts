@@ -103,6 +103,34 @@ await t.test('a row without a value to order it by is rejected; values of two ki
   t.match((await readSource({ url: falling.url, incremental: { field: 'at', ascending: true } })).error, { code: 'SOURCE_REFUSED', message: /not in the order of at/ })
 })
 
+await t.test('a row without a value is rejected once, as often as the source has it, whatever stands around it and wherever the run stops', async t => {
+  const rows: unknown[] = [{ at: 1, n: 1 }, { n: 2 }, { n: 2 }, 'no row', { at: null, n: 3 }]
+  let asked = 0
+  const source = await startSource(t, ({ query }) => ({ json: { time: asked++, rows: rows.slice(Number(query['offset']), Number(query['offset']) + 2) } }))
+  const config = { url: source.url, rows: '/rows', envelope: { time: '/time' }, paging: { kind: 'offset' }, incremental: { field: 'at', key: ['n'] } }
+  const rejected: unknown[] = []
+  let checkpoint: Json | undefined
+  for (const [id, chunks] of [['1', 2], ['1', Infinity], ['2', 1], ['2', Infinity]] as const) {
+    const read = await readSource(config, { run: run(id), checkpoint, chunks })
+    t.equal(read.error, undefined)
+    checkpoint = read.checkpoint
+    rejected.push(...read.context.rejected.map(({ row }) => (row as Row)['n'] ?? (row as Row)['text']))
+  }
+  t.strictSame(rejected, [2, '"no row"', 2, 3])
+
+  rows.push({ n: 2 }, { at: 2, n: 4 })
+  const next = await readSource(config, { run: run('3'), checkpoint })
+  t.strictSame(numbers(next.rows), [4])
+  t.match(next.context.rejected, [{ row: { n: 2 } }], 'a third one')
+  t.match(next.context.counts, { rows_malformed: 1, rows_known: 5 })
+
+  const many = await startSource(t, () => ({ json: Array.from({ length: 9 }, (_, n) => ({ n })) }))
+  const bounded = { url: many.url, incremental: { field: 'at' }, remembered_rows_max: 6 }
+  const first = await readSource(bounded, { run: run('1') })
+  const second = await readSource(bounded, { run: run('2'), checkpoint: first.checkpoint })
+  t.strictSame([first.context.rejected.length, second.context.rejected.length], [9, 3], 'what is not remembered is rejected again')
+})
+
 await t.test('the greatest value goes into the next request, in the format that is wanted', async t => {
   const source = await startSource(t, () => ({ json: [{ at: '2024-01-02T14:30:00.123456Z', n: 1 }] }))
   for (const [format, wanted] of Object.entries({ raw: '2024-01-02T14:30:00.123456Z', iso: '2024-01-02T14:30:00.123Z', date: '2024-01-02', unix_s: '1704205800', unix_ms: '1704205800123' })) {
