@@ -1,6 +1,7 @@
 // The first loop of the data plane: input ▶ rename ▶ topic check ▶ topic.
 
 import { connect } from './connector.ts'
+import { RefusedBefore } from './refused-before.ts'
 import { rejectedTopic } from './schema.ts'
 import type { Broker, Producer } from './broker/broker.ts'
 import type { Batch } from './batch.ts'
@@ -27,9 +28,13 @@ export async function openIngest ({ plugin, rename, producer, topic }: Ingest, b
   const producers = new Map<string, Promise<Producer>>()
   const connects = new Map<string, (batch: Batch) => Batch>()
   const main = await broker.producer(topic, producer)
+  const rejected = rejectedTopic(topic.name)
+  // Where nothing was ever refused there is no topic, and none is made.
+  if ((await broker.topics()).includes(rejected.name)) producers.set(rejected.name, broker.producer(rejected, producer))
 
   return {
     main,
+    refused: (await producers.get(rejected.name))?.checkpoint,
     to (other) {
       if (other.name === topic.name) return Promise.resolve(main)
       let opened = producers.get(other.name)
@@ -51,6 +56,8 @@ export async function openIngest ({ plugin, rename, producer, topic }: Ingest, b
 
 export interface IngestWriters {
   readonly main: Producer
+  /** The mark of the refused rows that are there already (refused-before.ts). */
+  readonly refused: Json | undefined
   to (topic: Topic): Promise<Producer>
   connect (batch: Batch): Batch
   close (): Promise<void>
@@ -58,20 +65,19 @@ export interface IngestWriters {
 
 /** One life of an input: from its checkpoint until it ends, stops or throws. Nothing that was not durable is passed by a checkpoint. */
 export async function ingest ({ plugin, config, topic, rejects, onDurable }: Ingest, writers: IngestWriters, context: Context): Promise<void> {
-  const settleRejects = async (checkpoint?: Json): Promise<void> => {
-    if (rejects.length === 0) return
-    const producer = await writers.to(rejectedTopic(topic.name))
-    // A retry brings the same rows for the same checkpoint: those that are there already are not appended again.
-    const mark = checkpoint === undefined ? undefined : [checkpoint, rejects.digest()]
-    const batches = rejects.take()
-    if (mark !== undefined && JSON.stringify(mark) === JSON.stringify(producer.checkpoint)) return
-    await producer.append(batches, { checkpoint: mark })
+  const before = new RefusedBefore(writers.main.checkpoint, writers.refused)
+  const settleRejects = async (taken = 0, checkpoint?: Json): Promise<void> => {
+    // A retry brings the same rows again: those that are there already are not appended twice.
+    const { fresh, mark } = before.arrive(rejects.digests(), { rows: taken + rejects.length, checkpoint })
+    const batches = rejects.take(fresh)
+    if (batches.length === 0 && mark === undefined) return
+    await (await writers.to(rejectedTopic(topic.name))).append(batches, { checkpoint: mark })
   }
 
   try {
     for await (const { batch, checkpoint } of plugin.read(config, context)) {
       // Invariant 5, rejected rows first: the checkpoint in the append below then covers both.
-      await settleRejects(checkpoint)
+      await settleRejects(batch.length, checkpoint)
       const rows = batch.length === 0 ? [] : [writers.connect(batch)]
       if (batch.topic.name === topic.name) {
         await writers.main.append(rows, { checkpoint })
@@ -79,6 +85,7 @@ export async function ingest ({ plugin, config, topic, rejects, onDurable }: Ing
         await (await writers.to(batch.topic)).append(rows)
         if (checkpoint !== undefined) await writers.main.append([], { checkpoint })
       }
+      if (checkpoint !== undefined) before.pass(checkpoint)
       onDurable?.(batch)
     }
   } catch (error) {

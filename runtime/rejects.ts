@@ -41,14 +41,15 @@ export class Rejects {
     this.#refusals.push({ ...refusal, row: cut(refusal.row) })
   }
 
-  /** Tells whether the same rows were refused for the same reasons. */
-  digest (): string {
-    return createHash('sha256').update(textOf(this.#refusals)).digest('base64')
+  /** One for each: the same row refused for the same reason has the same one. */
+  digests (): string[] {
+    return this.#refusals.map(refusal => createHash('sha256').update(textOf(refusal)).digest('base64url').slice(0, 12))
   }
 
-  /** What was collected, as batches of `<topic>.rejected`; the collection is empty afterwards. */
-  take (): Batch[] {
+  /** What was collected, or some of it by its places, as batches of `<topic>.rejected`; the collection is empty afterwards. */
+  take (places?: readonly number[]): Batch[] {
     const time = this.#clock.now()
+    if (places !== undefined) this.#refusals = places.map(i => this.#refusals[i] as Refusal)
     const rows = this.#refusals.map(({ row, reason, step, partition, offset }) => ({ reason, row, pipeline: this.#pipeline, step, output: this.#output, partition, offset, time }))
     this.#refusals = []
     const batches: Batch[] = []
