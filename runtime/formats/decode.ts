@@ -31,9 +31,12 @@ export async function * decode (bytes: Bytes, compression: Compression, from = 0
     case 'none':
       yield * raw(bytes, from)
       break
-    case 'gzip':
-      yield * through(createGunzip({ chunkSize: unpackedBytes }), bytes, 0)
+    case 'gzip': {
+      const decoder = createGunzip({ chunkSize: unpackedBytes })
+      yield * through(decoder, bytes, 0)
+      await checkPadding(bytes, decoder.bytesWritten)
       break
+    }
     case 'zstd': {
       // The decoder ends with a frame, and a file may have many.
       let at = 0
@@ -44,6 +47,14 @@ export async function * decode (bytes: Bytes, compression: Compression, from = 0
         at += decoder.bytesWritten
       }
     }
+  }
+}
+
+/** The decoder takes a zero for the end of all members. Behind padding nothing may follow: that would be a member whose beginning is damaged. */
+async function checkPadding (bytes: Bytes, from: number): Promise<void> {
+  for (let at = from; at < bytes.length; at += bytes.chunkBytes) {
+    const rest = await bytes.read(at, Math.min(bytes.length, at + bytes.chunkBytes))
+    if (rest.some(byte => byte !== 0)) throw damaged(bytes.name, 'gzip', at, 'there are other bytes behind its end')
   }
 }
 
@@ -96,5 +107,5 @@ function saidOf (error: unknown): string {
 }
 
 function damaged (name: string, compression: string, at: number, says: string): PlatformError {
-  return new PlatformError('FILE_REFUSED', `${name} is damaged: its ${compression} data cannot be unpacked near byte ${at}: ${says}.`, { remedy: 'Put a whole file in its place; it is then gone on with where this one broke off.' })
+  return new PlatformError('FILE_REFUSED', `${name} is damaged: its ${compression} data cannot be unpacked near byte ${at}: ${says}.`, { remedy: 'Put a whole file in its place; what is not taken of it yet is then taken.' })
 }

@@ -38,6 +38,8 @@ export interface Taken extends Mark {
 export interface Current extends Place {
   readonly name: string
   readonly version: string
+  /** This version was found whole before its first row was taken. */
+  readonly verified?: true
 }
 
 /** Where pages are kept. Without one, all stays in the checkpoint. */

@@ -58,6 +58,20 @@ export async function kindOf (file: OpenFile, settings: TakeSettings): Promise<K
 }
 
 /**
+ * Reads a compressed file to its end, with its checksums, and drops what comes out. false: the signal ended it. Throws
+ * FILE_REFUSED where the file is damaged.
+ */
+export async function verify (file: OpenFile, { compression }: Kind, signal: AbortSignal): Promise<boolean> {
+  const content = decode(bytesOf(file), compression)
+  try {
+    while (!signal.aborted) if ((await content.next()).done === true) return true
+    return false
+  } finally {
+    await content.return()
+  }
+}
+
+/**
  * Whether a file still begins with what was taken of it, and where to go on. It reads all of that. undefined: it does
  * not; of Parquet that is not known.
  */

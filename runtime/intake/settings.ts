@@ -22,6 +22,7 @@ export const takeOptions = {
   rows_at: { type: 'string', description: 'JSON: a JSON pointer to the array of rows; without it the document is the array.', default: null, examples: ['/data/rows'] },
   changed: { type: 'string', description: 'A file that has changed since it was taken. again: it is gone on with where the part that was taken is still the same, and else taken as a whole; ignore: nothing more is taken of it; error: the run fails.', enum: ['again', 'ignore', 'error'], default: 'again' },
   bad_file: { type: 'string', description: 'A file that cannot be read. stop: the run fails, and the next one goes on there; skip: it is rejected with the reason, and the next file is taken.', enum: ['stop', 'skip'], default: 'stop' },
+  verify: { type: 'boolean', description: 'Read a compressed file to its end before the first row is taken, so that nothing of a damaged one is; it is then read twice, also where it is an object of S3.', default: true },
   file_field: { type: 'string', description: 'Name of a field that each row gets with the name of its file.', default: null, examples: ['source_file'] },
   files_max: { type: 'integer', description: 'Files that may match at a time; as many are remembered.', default: 200_000, minimum: 1, maximum: 2_000_000 },
   settle_seconds: { type: 'number', description: 'A file that was written to within this time is left for later, in seconds; for sources that do not write under another name first.', default: 0, minimum: 0 }
@@ -41,6 +42,7 @@ export interface TakeSettings {
   readonly lineBytesMax: number
   readonly changed: 'again' | 'ignore' | 'error'
   readonly badFile: 'stop' | 'skip'
+  readonly verify: boolean
   readonly fileField: string | undefined
   readonly filesMax: number
   readonly settleMs: number
@@ -72,6 +74,7 @@ export function takeSettings (config: TakeConfig, where: string): TakeSettings {
     lineBytesMax: config.line_bytes_max,
     changed: config.changed,
     badFile: config.bad_file,
+    verify: config.verify,
     fileField: config.file_field ?? undefined,
     filesMax: config.files_max,
     settleMs: config.settle_seconds * 1000,

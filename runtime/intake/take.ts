@@ -11,15 +11,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, PlatformError } from '../errors.ts'
 import { Ledger } from './ledger.ts'
 import { Pending } from './pending.ts'
-import { beginning, kindOf, rowsOf, sameBeginning } from './rows.ts'
+import { beginning, kindOf, rowsOf, sameBeginning, verify } from './rows.ts'
 import type { Chunk, Context, Json } from '../plugin.ts'
-import type { Current, Pages } from './ledger.ts'
+import type { Current, Pages, Taken } from './ledger.ts'
 import type { Kind, Resume } from './rows.ts'
 import type { TakeSettings } from './settings.ts'
 import type { FileEntry, OpenFile, Shelf } from './shelf.ts'
 
 /** Refused rows that wait for a checkpoint at most. */
 const refusedMax = 1000
+/** A larger file takes its time to be verified; rows of others do not wait for that. */
+const verifiedAtOnceBytesMax = 4 * 2 ** 20
 
 /** Ends when all files are taken, or, of a followed shelf, at the signal. Closes the shelf. */
 export async function * takeFiles (shelf: Shelf, settings: TakeSettings, context: Context): AsyncGenerator<Chunk, void, void> {
@@ -159,13 +161,16 @@ class Taker {
       file = await this.#shelf.open(entry)
       if (file === undefined) throw new PlatformError('FILE_REFUSED', `${entry.name} is gone since it was found.`, { remedy: 'Move files away only after they were taken.' })
       const { name, version, bytes } = file.entry
-      const begun = bytes === 0 ? undefined : await this.#begin(file)
-      place = { ...(begun?.from ?? beginning), name, version }
-      if (begun !== undefined) {
-        for await (const piece of rowsOf(file, begun.kind, begun.from, this.#settings, this.#context)) {
+      const kind = bytes === 0 ? undefined : await kindOf(file, this.#settings)
+      const verified = kind === undefined ? {} : yield * this.#verify(file, kind)
+      if (this.#context.signal.aborted) return
+      const from = kind === undefined ? undefined : await this.#resume(file, kind)
+      place = { ...(from ?? beginning), ...verified, name, version }
+      if (kind !== undefined) {
+        for await (const piece of rowsOf(file, kind, from, this.#settings, this.#context)) {
           this.#checkField(file.entry, piece.batch.columns)
           if (this.#pending.refuses(piece.batch)) yield * this.#flush()
-          place = { ...piece.place, name, version }
+          place = { ...piece.place, ...verified, name, version }
           this.#pending.add(piece.batch, name)
           this.#ledger.current = place
           this.#noted = true
@@ -191,21 +196,45 @@ class Taker {
     return known.isOf(version) || this.#settings.changed === 'ignore'
   }
 
-  /** What a file is, and where to go on in it. */
-  async #begin (file: OpenFile): Promise<{ readonly kind: Kind, readonly from: Resume | undefined }> {
+  /**
+   * Before the first row: wrong rows of a damaged file may look right, and its checksum comes at its end. A run that
+   * goes on in the middle of a version that was verified does not do it again.
+   */
+  async * #verify (file: OpenFile, kind: Kind): AsyncGenerator<Chunk, Pick<Current, 'verified'>, void> {
+    const { name, version, bytes } = file.entry
+    const { signal, health } = this.#context
+    const { current } = this.#ledger
+    if (!this.#settings.verify || kind.compression === 'none' || kind.format === 'parquet') return {}
+    if (current?.name === name && current.version === version && current.verified === true) return { verified: true }
+    if (bytes > verifiedAtOnceBytesMax) yield * this.#flush()
+    health({ ok: true, state: 'verifying', reason: `${name} is read to its end, before the first row is taken.` })
+    try {
+      return await verify(file, kind, signal) ? { verified: true } : {}
+    } finally {
+      health({ ok: true, state: 'reading' })
+    }
+  }
+
+  /** How far a file was taken before. */
+  #known (name: string): Current | Taken | undefined {
+    const { current } = this.#ledger
+    return current?.name === name ? current : this.#ledger.find(name)
+  }
+
+  /** Where to go on in a file; undefined: at its beginning. */
+  async #resume (file: OpenFile, kind: Kind): Promise<Resume | undefined> {
     const { name, version } = file.entry
     const { current } = this.#ledger
-    const kind = await kindOf(file, this.#settings)
-    if (current?.name === name && current.version === version) return { kind, from: { ...current, complete: true } }
-    const known = current?.name === name ? current : this.#ledger.find(name)
-    if (known === undefined) return { kind, from: undefined }
+    if (current?.name === name && current.version === version) return { ...current, complete: true }
+    const known = this.#known(name)
+    if (known === undefined) return undefined
     const from = known.at === 0 ? undefined : await sameBeginning(file, kind, known)
     const finished = 'finished' in known && known.finished
     if (this.#settings.changed === 'error' && (finished || from === undefined)) {
       throw new PlatformError('FILE_REFUSED', `${name} was taken, and has changed since.`, { where: `${this.#settings.where}.changed`, remedy: 'Put the new rows into a file of another name, or set changed: again or changed: ignore.' })
     }
     if (from === undefined && known.at > 0) this.#context.log.info({ file: name }, 'A file has changed, and is taken again as a whole')
-    return { kind, from }
+    return from
   }
 
   #finish (file: { readonly name: string, readonly version: string }, { at, crc }: { readonly at: number, readonly crc: number }, finished: boolean): void {
@@ -217,7 +246,7 @@ class Taker {
   /** A file that cannot be read: the run ends there, or the file is passed over. Other failures are not the file's. */
   #pass (error: unknown, entry: FileEntry, place: Current | undefined): void {
     if (this.#context.signal.aborted || !(error instanceof PlatformError) || (error.code !== 'FILE_REFUSED' && error.code !== 'CONFIG_INVALID')) throw error
-    const from = place ?? this.#ledger.find(entry.name) ?? beginning
+    const from = place ?? this.#known(entry.name) ?? beginning
     const line = place?.line ?? 1
     if (this.#settings.badFile === 'stop') {
       throw new PlatformError('FILE_REFUSED', `${error.message} ${line > 1 ? `It was taken up to line or row ${line - 1}.` : 'Nothing was taken of it now.'}`, {

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
 import file from '../../../plugins/inputs/file/index.ts'
+import { configure } from '../../conform/configure.ts'
+import { fakeContext } from '../../conform/context.ts'
 import { conformInput } from '../../conform/input.ts'
 import { memoryFolder } from '../../runtime/destination.ts'
 import { nothing, numbersIn, run, runOnce, upTo } from './file-driver.ts'
@@ -140,51 +142,6 @@ await t.test('a line that is being written while the file is read is taken when 
   await runOnce(file, { path }, durable)
   t.strictSame(numbersIn(durable), upTo(6))
   t.strictSame(durable.rejected, [])
-})
-
-const damaged: ReadonlyArray<readonly [string, () => Buffer | string, RegExp, (() => Buffer | string)?]> = [
-  ['cut.ndjson.gz', () => gzipSync(lines(2, 20_000)).subarray(0, 30_000), /cut\.ndjson\.gz is damaged: its gzip data.*byte \d+.*ends in the middle/, () => gzipSync(lines(2, 20_000))],
-  ['cut.csv.zst', () => zstdCompressSync(csv(2, 20_000)).subarray(0, -5), /zstd data.*ends in the middle/, () => zstdCompressSync(csv(2, 20_000))],
-  ['flipped.ndjson.gz', () => flipped(gzipSync(lines(2, 20_000)), 35_000), /gzip data/],
-  ['behind.ndjson.zst', () => Buffer.concat([zstdCompressSync(lines(2, 20_000)), Buffer.from('junk')]), /other bytes behind its end/, () => zstdCompressSync(lines(2, 20_000))],
-  ['cut.json', () => array(2, 20_000).slice(0, -20), /no JSON document.*ends in the middle, at byte \d+/, () => array(2, 20_000)],
-  ['two.json', () => `${array(2, 4)}[]`, /something behind the end/],
-  ['comma.json', () => '[{"n":2}{"n":3}]', /no comma between two rows/],
-  ['utf16.csv', () => Buffer.from('\ufeffn\n1\n', 'utf16le'), /UTF-16/],
-  ['parquet.csv', () => 'PAR1xxxxxxxxPAR1', /footer|damaged/],
-  ['double.csv', () => 'n,n\n1,2\n', /Two columns have the name "n"/],
-  ['short.parquet', () => 'PAR1', /no whole Parquet file: it has 4 bytes/],
-  ['page.parquet', () => '<html><body>Not found</body></html>', /does not begin with PAR1/],
-  ['no-ending', () => 'x', /ending of .*no-ending does not say/]
-]
-
-await t.test('a bad file stops the run with its name and place, and the next run goes on there once it is whole', async t => {
-  for (const [name, content, says, repaired] of damaged) {
-    const folder = t.testdir({ '0.ndjson': lines(0, 2), [`1-${name}`]: content(), '2.ndjson': lines(20_000, 20_002) })
-    const given = { path: join(folder, '*') }
-    const durable = nothing()
-    for (let i = 0; i < 2; i++) await t.rejects(runOnce(file, given, durable), { code: 'FILE_REFUSED', message: says, remedy: /bad_file: skip/ }, name)
-    const before = durable.rows.length
-    t.ok(before >= 2, 'the rows before it are kept')
-    if (repaired === undefined) continue
-    await writeFile(join(folder, `1-${name}`), repaired())
-    await runOnce(file, given, durable)
-    t.strictSame(numbersIn(durable), upTo(20_002), name)
-    if (!name.startsWith('behind')) t.ok(before < 20_000, name)
-  }
-})
-
-await t.test('bad_file: skip rejects the file with the reason and takes the others', async t => {
-  const entries = Object.fromEntries(damaged.map(([name, content]) => [`1-${name}`, content()]))
-  const folder = t.testdir({ ...entries, '0.ndjson': lines(0, 2), '2.ndjson': lines(20_000, 20_002) })
-  const durable = nothing()
-  const context = await runOnce(file, { path: join(folder, '*'), bad_file: 'skip' }, durable)
-  t.equal(context.counts['files_skipped'], damaged.length)
-  for (const [name, , says] of damaged) t.ok(durable.rejected.some(({ row, reason }) => String((row as Row)['file']).endsWith(`1-${name}`) && says.test(reason)), name)
-  t.strictSame(numbersIn(durable).slice(-2), [20_000, 20_001])
-  const rows = durable.rows.length
-  await runOnce(file, { path: join(folder, '*'), bad_file: 'skip' }, durable)
-  t.equal(durable.rows.length, rows, 'it is not tried again while it is the same')
 })
 
 await t.test('bad rows are rejected alone, in every format', async t => {
@@ -325,13 +282,5 @@ await t.test('the connection test looks for the folder', async t => {
 })
 
 async function probe (_: Test, given: Given): Promise<void> {
-  const { configure } = await import('../../conform/configure.ts')
-  const { fakeContext } = await import('../../conform/context.ts')
   await file.probe?.(configure(file, given), fakeContext())
-}
-
-function flipped (bytes: Buffer, at: number): Buffer {
-  const changed = Buffer.from(bytes)
-  changed[at] = (changed[at] as number) ^ 0xff
-  return changed
 }
