@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
@@ -15,6 +16,10 @@ import type { FakeContext } from '../../conform/context.ts'
 
 type Headers = Record<string, string>
 interface Answer { readonly status: number, readonly headers: Record<string, string | string[] | undefined>, readonly body: { readonly rows?: number, readonly detail?: string } }
+
+/** Requests whose headers have arrived at a server of this process. */
+let requests = 0
+subscribe('http.server.request.start', () => { requests++ })
 
 await t.test('it conforms', async t => {
   await conformInput(t, {
@@ -285,8 +290,10 @@ await t.test('while it stops, what waits is taken and what is being sent is refu
   const first = generator.next()
   const posting = [post(port, { n: 1 })]
   await first
+  const before = requests
   posting.push(post(port, { n: 2 }))
   const slow = post(port, '{"n":', { 'content-length': '100' })
+  await until(() => requests === before + 2, 'both have arrived')
   await sleep(50)
   context.stop()
   const late = post(port, { n: 3 })

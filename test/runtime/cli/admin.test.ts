@@ -36,9 +36,13 @@ await t.test('the commands on a running platform', async t => {
     t.match(lines.join('\n'), /\nTOPIC +ROWS +SIZE +NEWEST\n_platform [^]*\ntrades +[\d,]+ +[\d.]+ KB +[\d.]+s ago/)
     t.match(JSON.parse((await run(['status', '--json'])).lines[0] ?? ''), { pipelines: [{ id: 'trades', steps: [{}, { lag_rows: Number }] }], topics: [{}, { name: 'trades' }, {}], problems: [] })
     const stop = new AbortController()
-    const watching = run(['status', '--watch'], {}, { signal: stop.signal })
-    setTimeout(() => stop.abort(), 100)
-    t.match(await watching, { code: 0, lines: [/PIPELINE|\[2J/] })
+    const shown: string[] = []
+    const print = (line: string): void => {
+      shown.push(line)
+      stop.abort()
+    }
+    t.equal((await run(['status', '--watch'], {}, { signal: stop.signal, print })).code, 0)
+    t.match(shown[0], /PIPELINE|\[2J/)
   })
 
   await t.test('plan and reload tell what changes, and what is wrong', async t => {

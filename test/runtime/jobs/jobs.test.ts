@@ -69,7 +69,7 @@ class Office {
   }
 
   async settled (job = 'a'): Promise<RunRecord[]> {
-    await until(() => this.runs(job).every(({ ended }) => ended > 0), 'all runs have ended', 10_000)
+    await until(() => this.runs(job).every(({ ended }) => ended > 0), 'all runs have ended')
     return this.runs(job)
   }
 
@@ -230,7 +230,7 @@ await t.test('a run that fails is tried again with a growing delay, and keeps it
   await until(() => {
     office.look()
     return office.jobs.run('a', id).ended > 0
-  }, 'it has ended', 10_000)
+  }, 'it has ended')
   const run = office.jobs.run('a', id)
   t.match(run, { state: 'succeeded', rows: 40, error: '', attempts: [{ outcome: 'failed', error: 'Try 1 failed with ***' }, { outcome: 'failed' }, { outcome: 'failed' }, { outcome: 'succeeded' }] })
 })
@@ -241,7 +241,7 @@ await t.test('a run is given up when its tries are used up, or where trying agai
   await until(() => {
     office.look()
     return office.jobs.run('a', id).ended > 0
-  }, 'it has ended', 10_000)
+  }, 'it has ended')
   t.match(office.jobs.run('a', id), { state: 'failed', error: 'broken' })
   t.equal(office.jobs.run('a', id).attempts.length, 3)
   t.match(office.jobs.job('a').last, { id, state: 'failed' })
@@ -263,7 +263,7 @@ await t.test('a run that takes longer than its timeout is ended and has failed',
   await until(() => {
     office.look()
     return (office.runs()[0]?.ended ?? 0) > 0
-  }, 'it has ended', 10_000)
+  }, 'it has ended')
   t.match(office.runs(), [{ state: 'failed', error: 'It took longer than its timeout', attempts: [{ outcome: 'timed out' }] }])
 })
 
@@ -282,7 +282,7 @@ await t.test('a run is cancelled while it waits, while it works, and while it wa
   office.list = [office.job('a', () => { throw new Error('broken') }, { retries: 5, retryDelayMs: HOUR })]
   const failing = office.jobs.start('a', { startedBy: 'test' })
   office.look()
-  await until(() => office.jobs.run('a', failing.id).retryAt > 0, 'it waits for its next try', 10_000)
+  await until(() => office.jobs.run('a', failing.id).retryAt > 0, 'it waits for its next try')
   t.match(office.jobs.cancel('a', failing.id), { state: 'cancelled' })
   office.look()
   t.equal(office.jobs.job('a').queued, 0)
@@ -294,7 +294,7 @@ await t.test('a run that was under way when the process died goes on under its i
   office.now = start + HOUR
   office.look()
   const [{ id } = { id: '' }] = office.runs()
-  await until(() => office.jobs.job('a').running !== undefined, 'it runs', 10_000)
+  await until(() => office.jobs.job('a').running !== undefined, 'it runs')
 
   office.list = [office.job('a', () => {}, { when: hourly })]
   office.restart()
@@ -341,7 +341,7 @@ await t.test('no more runs than the limit work at once, and the others wait for 
   await until(() => {
     office.look()
     return order.length === ids.length && atOnce === 0
-  }, 'all have run', 10_000)
+  }, 'all have run')
   t.equal(most, 2)
   t.strictSame(order, ids)
 })
@@ -359,7 +359,7 @@ await t.test('a backfill runs its intervals in order, and what is scheduled mean
   await until(() => {
     office.look()
     return seen.length === 4
-  }, 'all have run', 10_000)
+  }, 'all have run')
   t.strictSame(seen, ['scheduled 0', 'backfill -2.5', 'backfill -2', 'backfill -1'])
   t.throws(() => office.jobs.backfill('a', { from: 0, to: start }, { dryRun: true, startedBy: 'test' }), { code: 'REQUEST_INVALID', message: `The schedule has ${start / HOUR} intervals in that time, more than the 1000 of one backfill`, remedy: /up to 1970-02-11T16:00:00\.000Z,/ })
   t.throws(() => office.jobs.backfill('a', { from: start, to: start }, { dryRun: true, startedBy: 'test' }), { code: 'REQUEST_INVALID' })
@@ -407,10 +407,10 @@ await t.test('elsewhere than on the control side nothing begins, and what is und
   t.equal(office.runs().length, 0)
   office.control = true
   office.look()
-  await until(() => office.jobs.job('a').running !== undefined, 'it runs', 10_000)
+  await until(() => office.jobs.job('a').running !== undefined, 'it runs')
   office.control = false
   office.look()
-  await until(() => office.runs()[0]?.state === 'interrupted', 'it is interrupted', 10_000)
+  await until(() => office.runs()[0]?.state === 'interrupted', 'it is interrupted')
 })
 
 await t.test('no number of pipelines at work keeps a task from its own', async t => {

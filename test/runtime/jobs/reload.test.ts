@@ -22,7 +22,7 @@ function open (t: Test, { supervisor, store, project }: Shop): Jobs {
 }
 
 function ended (jobs: Jobs, { id }: RunRecord): Promise<void> {
-  return until(() => jobs.run('one', id).ended > 0, 'the run ends', 30_000)
+  return until(() => jobs.run('one', id).ended > 0, 'the run ends')
 }
 
 const start = (jobs: Jobs): RunRecord => jobs.start('one', { startedBy: 'test' })
@@ -40,7 +40,7 @@ await t.test('a job is added, changed, paused and removed by a reload like a str
 
   project.write('pipelines/one.yaml', job('one', '{ every: 1s }'))
   t.strictSame(await change(), [['one', 'changed']])
-  await until(() => jobs.history('one', { limit: 10 }).some(({ kind, ended }) => kind === 'scheduled' && ended > 0), 'the schedule begins runs', 30_000)
+  await until(() => jobs.history('one', { limit: 10 }).some(({ kind, ended }) => kind === 'scheduled' && ended > 0), 'the schedule begins runs')
   await supervisor.pause('one')
   t.match(shop.status('one'), { state: 'paused', healthy: true })
   t.equal(jobs.job('one').next, undefined)
@@ -69,7 +69,7 @@ await t.test('a run that is under way when its job becomes a stream is cancelled
   const jobs = open(t, shop)
   const { project, supervisor } = shop
   const first = start(jobs)
-  await until(() => jobs.run('one', first.id).rows >= 100, 'it reads', 30_000)
+  await until(() => jobs.run('one', first.id).rows >= 100, 'it reads')
   project.write('pipelines/one.yaml', job('one', '{ retries: 1 }'))
   t.match(await supervisor.reload(), { outcome: 'applied' })
   t.match(jobs.run('one', first.id), { state: 'running' }, 'it goes on under the revision that it began with')

@@ -46,7 +46,7 @@ async function control (simulator: Simulator, path: string, method = 'GET', body
 
 /** Resolves with the first truthy value; how long it takes is no claim, only that it comes. */
 async function until<T> (look: () => T, what: string): Promise<NonNullable<T>> {
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 12_000; i++) {
     const value = look()
     if (value) return value
     await new Promise(resolve => setTimeout(resolve, 5))
