@@ -80,7 +80,7 @@ function backfills (app: FastifyInstance, platform: Platform): void {
   app.post<ById & { Body: Required<Pick<Asked, 'from' | 'to'>> & Asked & { readonly dry_run?: boolean } }>('/v1/jobs/:id/backfills', {
     schema: {
       summary: 'Queues a run for each interval of the schedule in [from, to), in their order; those of a manual job are one',
-      description: 'A backfill reads its interval whatever was read before. With dry_run it only says which intervals there are.',
+      description: 'A backfill reads its interval whatever was read before; an input that reads no interval would take everything in each run, so it is refused. With dry_run it only says which intervals there are.',
       tags: ['jobs'],
       params: byId,
       body: { type: 'object', additionalProperties: false, required: ['from', 'to'], properties: { ...asked, dry_run: { type: 'boolean', default: false } } },
