@@ -29,12 +29,22 @@ export async function openIngest ({ plugin, rename, producer, topic }: Ingest, b
   const connects = new Map<string, (batch: Batch) => Batch>()
   const main = await broker.producer(topic, producer)
   const rejected = rejectedTopic(topic.name)
-  // Where nothing was ever refused there is no topic, and none is made.
-  if ((await broker.topics()).includes(rejected.name)) producers.set(rejected.name, broker.producer(rejected, producer))
+  let refused: Json | undefined
+  try {
+    // Where nothing was ever refused there is no topic, and none is made.
+    if ((await broker.topics()).includes(rejected.name)) {
+      const opened = await broker.producer(rejected, producer)
+      producers.set(rejected.name, Promise.resolve(opened))
+      refused = opened.checkpoint
+    }
+  } catch (error) {
+    await main.close()
+    throw error
+  }
 
   return {
     main,
-    refused: (await producers.get(rejected.name))?.checkpoint,
+    refused,
     to (other) {
       if (other.name === topic.name) return Promise.resolve(main)
       let opened = producers.get(other.name)
