@@ -47,3 +47,8 @@ export function dueOf (schedule: Schedule, state: JobState, { now, busy }: { rea
   const to = catchUp === 'each' ? next : latest
   return { interval: { from: state.covered, to }, missed: now - next > LATE_MS, state: until(to) }
 }
+
+/** The state once a run up to `to` has succeeded; undefined: it does not change. */
+export function succeededTo (state: JobState | undefined, to: number): JobState | undefined {
+  return state === undefined || state.succeeded >= to ? undefined : { ...state, succeeded: to }
+}

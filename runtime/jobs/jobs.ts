@@ -7,12 +7,14 @@ import { inTime } from '../in-time.ts'
 import { quote, suggest } from '../problems.ts'
 import { ActiveRun } from './active-run.ts'
 import { backfillIntervals, checkInterval } from './asked-interval.ts'
-import { beginState, dueOf, nextFire } from './due.ts'
+import { beginState, dueOf, nextFire, succeededTo } from './due.ts'
 import { hasEnded, newRecord } from './record.ts'
+import { jobLimits } from './job-limits.ts'
 import { afterAttempt } from './retry.ts'
 import type { Logger } from '../plugin.ts'
 import type { Outcome } from './active-run.ts'
 import type { Interval } from './clock.ts'
+import type { JobLimits } from './job-limits.ts'
 import type { NewRun, Params, RunRecord } from './record.ts'
 import type { JobState, Runs } from './runs.ts'
 import type { Task } from './task.ts'
@@ -33,19 +35,6 @@ export interface JobStatus extends Job {
   readonly queued: number
   readonly last: RunRecord | undefined
 }
-
-export interface JobLimits {
-  /** At once, of all pipelines; as many of the tasks. */
-  readonly runsMax: number
-  /** Intervals of one backfill, and runs of one job that wait. */
-  readonly queuedMax: number
-  /** How often the clock is looked at. */
-  readonly lookMs: number
-  /** How often what a run has done is written down. */
-  readonly saveMs: number
-}
-
-export const jobLimits: JobLimits = { runsMax: 4, queuedMax: 1000, lookMs: 250, saveMs: 5000 }
 
 export interface JobsOptions {
   readonly runs: Runs
@@ -85,6 +74,10 @@ export class Jobs {
   readonly #fires = new Map<string, { readonly state: JobState, readonly next: number | undefined }>()
   /** Of runs that wait for their next try: `performance.now()`. */
   readonly #retries = new Map<string, number>()
+  /** Attempts whose end is not written down yet. */
+  readonly #unsaved = new Map<ActiveRun, Outcome>()
+  /** Why the last look failed; it is said once. */
+  #trouble = ''
   #timer: NodeJS.Timeout | undefined
   #savedAt = performance.now()
 
@@ -108,13 +101,17 @@ export class Jobs {
         for (const active of this.#active.values()) active.stop('interrupted')
         return
       }
+      for (const [active, outcome] of [...this.#unsaved]) this.#finish(active, outcome)
       const jobs = this.#options.jobs()
       for (const job of jobs) this.#fire(job)
       for (const active of this.#active.values()) if (performance.now() > active.deadline) active.stop('timed out')
       this.#begin(jobs)
       if (performance.now() - this.#savedAt > this.#limits.saveMs) this.#save()
+      this.#trouble = ''
     } catch (error) {
-      this.#options.log.error({ reason: describe(error) }, 'The clock of the jobs could not go on, trying again')
+      const reason = describe(error)
+      if (reason !== this.#trouble) this.#options.log.error({ reason }, 'The clock of the jobs could not go on, trying again')
+      this.#trouble = reason
     }
   }
 
@@ -215,12 +212,14 @@ export class Jobs {
     if (job.paused || next === undefined || next > now) return
     const due = dueOf(schedule, state, { now, busy: this.#pending(id) !== undefined })
     if (due === undefined) return
-    this.#states.set(id, due.state)
+    // First what is durable: an interval that could not be written down is still due.
     if (due.interval === undefined) {
       this.#runs.setJob(id, due.state)
+      this.#states.set(id, due.state)
       this.#options.log.info({ job: id, to: due.state.covered }, 'Missed runs are passed over')
     } else {
       this.#add([{ ...due.interval, job: id, kind: 'scheduled', startedBy: due.missed ? 'catch_up' : 'schedule', params: {} }], due.state)
+      this.#states.set(id, due.state)
     }
   }
 
@@ -251,19 +250,25 @@ export class Jobs {
     const { log: logger, forward, mask } = this.#options
     const active = new ActiveRun(task, running, { lines: this.#runs.lines(record.id), deadline: performance.now() + task.schedule.timeoutMs - usedMs, logger, forward, mask })
     this.#active.set(task.id, active)
-    void active.ended.then(outcome => this.#finish(active, outcome)).catch((error: unknown) => {
-      this.#options.log.error({ job: task.id, run: record.id, reason: describe(error) }, 'The end of a run could not be written down; it is found as interrupted at the next start')
-    })
+    void active.ended.then(outcome => this.#finish(active, outcome))
   }
 
   #finish (active: ActiveRun, outcome: Outcome): void {
     const { task, record, log: { lines } } = active
-    const now = this.#now()
-    this.#active.delete(task.id)
-    const { record: after, retryDelayMs } = afterAttempt(record, outcome, now, task.schedule)
-    const state = after.state === 'succeeded' && after.kind !== 'backfill' ? this.#succeeded(task.id, after.to) : undefined
-    this.#runs.save(after, { lines, state })
     const { log } = this.#options
+    const { record: after, retryDelayMs } = afterAttempt(record, outcome, this.#now(), task.schedule)
+    const state = after.state === 'succeeded' && after.kind !== 'backfill' ? succeededTo(this.#states.get(task.id), after.to) : undefined
+    try {
+      this.#runs.save(after, { lines, state })
+    } catch (error) {
+      // Such as a full disk. Until it is written down nothing else of this job begins.
+      if (!this.#unsaved.has(active)) log.error({ job: task.id, run: record.id, reason: describe(error) }, 'The end of a run cannot be written down, trying again')
+      this.#unsaved.set(active, outcome)
+      return
+    }
+    this.#unsaved.delete(active)
+    this.#active.delete(task.id)
+    if (state !== undefined) this.#states.set(task.id, state)
     const fields = { job: task.id, run: after.id, attempt: after.attempts.length, rows: after.rows }
     if (after.state === 'queued' || after.state === 'interrupted') {
       if (retryDelayMs !== undefined) this.#retries.set(after.id, performance.now() + retryDelayMs)
@@ -277,14 +282,6 @@ export class Jobs {
     else log.info({ ...fields, state: after.state }, 'A run has ended')
     // The next one of this job need not wait for the clock.
     setImmediate(() => { if (this.#timer !== undefined && this.#waiting.has(task.id)) this.look() })
-  }
-
-  #succeeded (job: string, to: number): JobState | undefined {
-    const state = this.#states.get(job)
-    if (state === undefined || state.succeeded >= to) return undefined
-    const next = { ...state, succeeded: to }
-    this.#states.set(job, next)
-    return next
   }
 
   #add (runs: readonly NewRun[], state?: JobState): RunRecord[] {

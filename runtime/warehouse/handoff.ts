@@ -7,7 +7,7 @@
 
 import { readFlips } from './boundary.ts'
 import type { DayName, Flip, Offsets } from './boundary.ts'
-import { cleanUp, oldRows } from './cleaning.ts'
+import { cleanUp, missingIn, oldRows } from './cleaning.ts'
 import type { OldRows } from './cleaning.ts'
 import type { Dataset, Feed } from './datasets.ts'
 import { below, dayOfRow, higher, ofDay } from './day-rows.ts'
@@ -107,8 +107,10 @@ async function handOverDay (handoff: Handoff, dataset: Dataset, name: DayName, {
   const { lanes, signal, now, graceMs, log } = handoff
   let missing: Missing = { rows: 0, conditions: [] }
   if (current !== undefined && current.cleanedAt === undefined) {
-    if (now() < current.at + graceMs) return
-    missing = await cleanUp({ lanes, dataset, signal }, current)
+    // Rows that were delivered again below the boundary are seen by nobody before the next version: they do not wait.
+    const waits = now() < current.at + graceMs
+    missing = await (waits ? missingIn : cleanUp)({ lanes, dataset, signal }, current)
+    if (waits && missing.rows === 0) return
     if (missing.rows === 0) log.info({ ...name, version: current.version }, 'Cleaned up after a handoff')
   } else if (current !== undefined) {
     // What is below the boundary of a day that was cleaned up has been delivered again.
@@ -167,7 +169,7 @@ async function checkQuality ({ lanes, root, run, now, signal }: Handoff, { name:
   // Under the name of the streaming table for either lane, so that a later result of the rule takes the place of this one.
   await keepResults(lanes.warehouse, results, { dataset: `${table.database}.${table.table}`, scope: 'day', span: spanOfDay(name.day), at: now(), run })
   if (worst(results) === 'error') {
-    const broken = results.filter(({ level }) => level === 'error').map(({ rule, message }) => `${rule}: ${message}`)
+    const broken = results.filter(({ level }) => level === 'error').map(({ message }) => message)
     throw new PlatformError('HANDOFF_UNVERIFIED', `${name.day} of ${name.topic} does not meet its quality rules: ${broken.join('; ')}`, { remedy: 'Correct the rows or the rule; the next run tries again.' })
   }
   return results.map(({ rule, level, value }) => ({ rule, level, value: value ?? null }))

@@ -46,6 +46,7 @@ interface Checkpoint {
 export default defineInput({
   description: 'Replays the rows of a topic, from the lake or the topic itself, in the order of their event times, at a chosen speed',
   bounded: true,
+  interval: ({ from, to }) => from === null && to === null,
   shorthand: 'topic',
   options,
   async * read (config, context) {

@@ -39,5 +39,5 @@ await t.test('of all other inputs a backfill would take everything in each of it
   for (const { kind, name } of await listPlugins(root)) {
     if (kind === 'input' && ((await loadPlugin(root, kind, name)).plugin as InputPlugin).interval !== undefined) found.push(name)
   }
-  t.strictSame(found.sort(), ['http', 'interactive-brokers-history', 'lake', 'sql'])
+  t.strictSame(found.sort(), ['http', 'interactive-brokers-history', 'lake', 'replay', 'sql'])
 })

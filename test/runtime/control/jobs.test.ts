@@ -91,7 +91,7 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
     t.strictSame(dry.intervals.map(({ from }) => from), [Date.parse('2024-03-08T00:00Z'), ...fires])
     t.strictSame(dry.intervals.map(({ to }) => to), [...fires, Date.parse('2024-03-12T00:00Z')])
     t.match(dry, { dry_run: true, runs: [] })
-    for (const dryRun of [null, 0, 'false']) t.equal((await post('/v1/jobs/daily/backfills', { from: '2024-03-08', to: '2024-03-12', dry_run: dryRun })).statusCode, 400, `${JSON.stringify(dryRun)} is no false`)
+    for (const dryRun of [null, 0, 'false']) t.equal((await post('/v1/jobs/daily/backfills', { from: '2024-03-08', to: '2024-03-12', dry_run: dryRun })).statusCode, 422, `${JSON.stringify(dryRun)} is no false`)
     t.match((await cli('backfill', 'daily', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run')).lines, ['2024-03-08T00:00:00Z ▶ 2024-03-08T11:00:00Z', '2024-03-08T11:00:00Z ▶ 2024-03-09T00:00:00Z', /^Its rows come on top of those that are there, unless the schema says .*unique$/])
     t.equal((await cli('backfill', 'handoff', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run')).lines.some(line => line.includes('on top')), false, 'a task of the platform adds none')
     t.match((await cli('backfill', 'daily', '--from', '2024-03-08', '--to', '2024-03-09', '--dry-run', '--json')).lines.map(line => JSON.parse(line) as unknown[]), [{ length: 2 }])

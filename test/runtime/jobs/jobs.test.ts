@@ -7,7 +7,8 @@ import { Runs } from '../../../runtime/jobs/runs.ts'
 import { manual } from '../../../runtime/jobs/schedule.ts'
 import { until } from '../../conform/context.ts'
 import type { Test } from 'tap'
-import type { Job, JobLimits } from '../../../runtime/jobs/jobs.ts'
+import type { JobLimits } from '../../../runtime/jobs/job-limits.ts'
+import type { Job } from '../../../runtime/jobs/jobs.ts'
 import type { RunRecord } from '../../../runtime/jobs/record.ts'
 import type { Schedule } from '../../../runtime/jobs/schedule.ts'
 import type { TaskContext } from '../../../runtime/jobs/task.ts'
@@ -422,4 +423,37 @@ await t.test('no number of pipelines at work keeps a task from its own', async t
   t.strictSame(office.list.map(({ task: { id } }) => office.jobs.job(id).running !== undefined), [true, true, false, true])
   await until(() => office.jobs.job('handoff').last?.state === 'succeeded', 'the task has ended')
   resolve()
+})
+
+await t.test('the end of a run, and an interval that is due, are written down once the disk has room again', async t => {
+  const seen: number[] = []
+  const office = new Office(t, ({ run }) => { seen.push((run.from - start) / HOUR) }, { when: hourly, catchUp: 'each' })
+  office.look()
+  office.now = start + HOUR
+  const full = (table: string): void => office.database.exec(`create trigger full before ${table === 'runs' ? 'update' : 'insert'} on runs begin select raise(rollback, 'database or disk is full'); end`)
+  const room = (): void => office.database.exec('drop trigger full')
+  full('insert')
+  office.look()
+  t.equal(office.runs().length, 0)
+  room()
+  office.look()
+  t.equal(office.runs().length, 1, 'the interval was not passed over')
+  await office.idle()
+  const { id } = office.jobs.start('a', { startedBy: 'test' })
+  const started = Promise.withResolvers<void>()
+  const work = Promise.withResolvers<void>()
+  office.list = [office.job('a', () => { started.resolve(); return work.promise }, { when: hourly, catchUp: 'each' })]
+  office.look()
+  await started.promise
+  full('runs')
+  work.resolve()
+  await until(() => {
+    office.look()
+    return office.jobs.run('a', id).state === 'running'
+  }, 'it cannot end yet')
+  room()
+  await until(() => {
+    office.look()
+    return office.jobs.run('a', id).state === 'succeeded'
+  }, 'it has ended')
 })
