@@ -9,6 +9,7 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['Apache Kafka on this machine: append, catch-up into embedded ClickHouse, rebalance', 'kafka.ts', '2', '3'],
   ['Event to queryable, start, memory, reload, stop', 'latency.ts', '10000', '30'],
   ['Jobs beside a stream', 'jobs.ts', '10000', '60'],
+  ['A file of 20 million rows in 512 MB', 'big-file.ts', '20'],
   ['The mapping alone', 'mapping.ts'],
   ['Arrow encoding alone', 'arrow.ts'],
   ['Files', 'outputs.ts', '1'],
