@@ -6,7 +6,7 @@ const pointer = { type: 'string', pattern: '^(/.*)?$' } as const
 
 /** Those that may hold keys are `writeOnly`: they are never shown. */
 export const options = {
-  url: { type: 'string', description: 'Address of the source; keys belong in auth, headers or query. Templates such as {from:date} are filled in.', pattern: '^https?://', examples: ['https://api.example.com/v1/trades'] },
+  url: { type: 'string', description: 'Address of the source, without user or password, because it is shown: they belong in auth, keys in headers or query. Templates such as {from:date} are filled in.', pattern: '^https?://[^/?#@]*(?:[/?#]|$)', examples: ['https://api.example.com/v1/trades'] },
   method: { type: 'string', description: 'How it is asked; a POST has to be one that only reads, because it is repeated after a failure.', enum: ['GET', 'POST'], default: 'GET' },
   headers: { type: 'object', description: 'Headers of every request.', additionalProperties: { type: 'string' }, default: {}, writeOnly: true },
   query: { type: 'object', description: 'Parameters added to the address; a template stands for its value, and a parameter whose value is not known yet is left out.', additionalProperties: { type: ['string', 'number', 'boolean'] }, default: {}, examples: [{ symbol: 'AAPL', since: '{from:unix_ms}', until: '{to:unix_ms}' }], writeOnly: true },

@@ -1,5 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
+import http from '../../../../plugins/inputs/http/index.ts'
+import { configure } from '../../../conform/configure.ts'
 import { readSource, restSource, run, startSource } from './source.ts'
 import type { Json, Row } from '../../../../runtime/plugin.ts'
 
@@ -193,4 +195,9 @@ await t.test('a source that gives fewer rows a page than it is asked for is told
 await t.test('a page of many fields and few rows each is refused before it fills the memory', async t => {
   const source = await startSource(t, () => ({ json: Array.from({ length: 3000 }, (_, n) => ({ [`id_${n}`]: n })) }))
   t.match((await readSource({ url: source.url })).error, { code: 'SOURCE_REFUSED', message: /3000 different fields/ })
+})
+
+await t.test('an address with a password in it is refused, because addresses are shown', async t => {
+  for (const url of ['http://user:secret@example.com/rows', 'https://token@example.com']) t.throws(() => configure(http, { url }), { message: /must match pattern/ })
+  for (const url of ['https://example.com', 'http://[::1]:8080/rows?at=a@b', 'https://example.com/{from:date}/a@b']) t.doesNotThrow(() => configure(http, { url }))
 })
