@@ -42,6 +42,7 @@ const meanings = {
   RUN_ENDED: { status: 409, retryable: false },
   QUERY_REFUSED: { status: 422, retryable: false },
   ROW_INVALID: { status: 422, retryable: false },
+  SCOPE_MISSING: { status: 403, retryable: false },
   SCHEMA_BREAKING: { status: 409, retryable: false },
   SOURCE_REFUSED: { status: 502, retryable: false },
   SOURCE_UNAVAILABLE: { status: 503, retryable: true },

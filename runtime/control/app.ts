@@ -2,7 +2,9 @@
 // OpenAPI document that is generated from the same schemas that check the requests. One resource a file.
 
 import { Ajv } from 'ajv'
+import cookie from '@fastify/cookie'
 import swagger from '@fastify/swagger'
+import websocket from '@fastify/websocket'
 import fastify from 'fastify'
 import { boundaryRoutes } from './boundary.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
@@ -72,6 +74,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
 
   app.setErrorHandler((error: FastifyError | PlatformError, request, reply) => answerError(platform, error, request, reply))
   app.setNotFoundHandler((request, reply) => answerNotFound(platform, table, request, reply))
+  app.decorateRequest('principal', undefined)
   const guard = makeGuard(platform, limits)
   app.addHook('onRequest', async (request, reply) => {
     addHeaders(request, reply)
@@ -83,6 +86,8 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     complete(route)
   })
 
+  await app.register(cookie)
+  await app.register(websocket, { options: { maxPayload: limits.bodyBytesMax } })
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -107,7 +112,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     queryRoutes(routes, platform, limits)
     qualityRoutes(routes, platform)
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  app.get('/openapi.json', { config: { access: 'anyone' }, schema: { hide: true } }, async () => app.swagger())
   await app.ready()
   return app
 }
@@ -117,6 +122,7 @@ function complete (route: RouteOptions): void {
   const schema = route.schema ?? {}
   route.schema = {
     querystring: { type: 'object', additionalProperties: false, properties: {} },
+    ...(route.config?.access === 'anyone' && { security: [] }),
     ...schema,
     response: { ...schema.response as object, default: problemResponse }
   }

@@ -54,10 +54,12 @@ const days = {
 
 export function boundaryRoutes (app: FastifyInstance, platform: Platform): void {
   app.get('/v1/boundary', {
+    config: { access: 'platform:read' },
     schema: { summary: 'Which days the warehouse holds, and which wait', tags: ['boundary'], response: { 200: days } }
   }, async () => describeDays(platform, await flipsOf(platform, {}), waitingOf(platform.store).all))
 
   app.get<{ Params: { topic: string } }>('/v1/boundary/:topic', {
+    config: { access: 'platform:read' },
     schema: {
       summary: 'The same of one topic',
       tags: ['boundary'],
@@ -72,6 +74,7 @@ export function boundaryRoutes (app: FastifyInstance, platform: Platform): void 
   })
 
   app.get<{ Params: { topic: string, day: string } }>('/v1/boundary/:topic/:day', {
+    config: { access: 'platform:read' },
     schema: {
       summary: 'All versions of a day, the current one first',
       tags: ['boundary'],

@@ -1,20 +1,32 @@
 // Who may ask, and from where. Every request passes here before its route.
 //
-//   token    everything but health and the API's description needs it, in the header; an address never carries it
+//   token    everything but health and the API's description needs one, in the header; an address never carries it
+//   scope    a route says what it needs (config.access), and a principal that lacks it is told its name
 //   host     a listener on loopback answers to loopback names only: a web page whose name was pointed at 127.0.0.1
 //            (DNS rebinding) comes with its own name
 //   rate     an address asks so often, and guesses tokens less often
 //   site     a browser says where a request comes from; one from another site changes nothing
 
 import { BlockList, isIP } from 'node:net'
+import { adminPrincipal } from '../access/principal.ts'
 import { PlatformError } from '../errors.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '../access/principal.ts'
+import type { Access } from '../access/scopes.ts'
 import type { PlatformConfig } from '../config.ts'
 import type { Platform } from '../platform.ts'
 
-/** Routes that need no token. */
-export const openRoutes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/openapi.json'])
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may use the route. Every route says it. */
+    access?: Access
+  }
+  interface FastifyRequest {
+    /** undefined: nobody that is known; then the route is open to anyone. */
+    principal: Principal | undefined
+  }
+}
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8)
@@ -65,13 +77,25 @@ export function makeGuard (platform: Platform, { requestsPerSecondMax, wrongToke
     slowDown(reply, requests.take(request.ip, now))
     checkHost(platform.config, request)
     checkSite(request)
-    if (!openRoutes.has(request.routeOptions.url ?? '') && !isAuthorized(platform, request)) {
+    // What there is not, is told only to those who are known.
+    const { access = 'known' } = request.routeOptions.config
+    request.principal = authenticate(platform, request)
+    if (request.principal === undefined && access !== 'anyone') {
       slowDown(reply, wrongTokens.take(request.ip, now))
       void reply.header('www-authenticate', 'Bearer realm="twolane"')
-      throw new PlatformError('UNAUTHORIZED', 'This needs the admin token', { remedy: 'Send it as "Authorization: Bearer …". It was shown at the first start; TWOLANE_ADMIN_TOKEN sets another one.' })
+      throw new PlatformError('UNAUTHORIZED', 'This needs a token', { remedy: 'Send it as "Authorization: Bearer …". The one of the admin was shown at the first start; TWOLANE_ADMIN_TOKEN sets another one.' })
+    }
+    if (access !== 'anyone' && access !== 'known' && !principalOf(request).scopes.has(access)) {
+      throw new PlatformError('SCOPE_MISSING', `This needs the scope ${access}, which ${principalOf(request).user} lacks`, { remedy: 'Ask an admin for a role that has it.' })
     }
     checkMedia(request)
   }
+}
+
+/** Who asks, on a route that is not open to anyone. */
+export function principalOf ({ principal }: FastifyRequest): Principal {
+  if (principal === undefined) throw new PlatformError('UNAUTHORIZED', 'This needs a token')
+  return principal
 }
 
 /** Routes that change nothing although they are no GET. */
@@ -97,9 +121,10 @@ function slowDown (reply: FastifyReply, seconds: number): void {
   throw new PlatformError('TOO_MANY_REQUESTS', 'This address asks too often', { remedy: `Try again in ${seconds} s.` })
 }
 
-export function isAuthorized (platform: Platform, request: FastifyRequest): boolean {
+function authenticate (platform: Platform, request: FastifyRequest): Principal | undefined {
   const [, token] = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-  return token !== undefined && platform.isAdminToken(token)
+  if (token === undefined || !platform.isAdminToken(token)) return undefined
+  return adminPrincipal(() => platform.isAdminToken(token))
 }
 
 function checkHost ({ host }: PlatformConfig, request: FastifyRequest): void {

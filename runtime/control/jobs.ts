@@ -25,14 +25,17 @@ const asked = {
 
 export function jobRoutes (app: FastifyInstance, platform: Platform): void {
   app.get('/v1/jobs', {
+    config: { access: 'platform:read' },
     schema: { summary: 'Jobs: pipelines with a schedule, and the tasks of the platform', tags: ['jobs'], response: { 200: { type: 'object', properties: { jobs: { type: 'array', items: jobForm } } } } }
   }, async () => ({ jobs: (await jobsOf(platform)).list().map(showJob) }))
 
   app.get<ById>('/v1/jobs/:id', {
+    config: { access: 'platform:read' },
     schema: { summary: 'One job', tags: ['jobs'], params: byId, response: { 200: jobForm } }
   }, async request => showJob((await jobsOf(platform)).job(request.params.id)))
 
   app.post<ById & { Body: Asked | undefined }>('/v1/jobs/:id/runs', {
+    config: { access: 'jobs:run' },
     schema: {
       summary: 'Starts a run',
       description: 'Its data interval goes from the end of the last one that succeeded to now, unless the body says otherwise. 409 JOB_RUNNING names the run that is waiting or under way.',
@@ -48,6 +51,7 @@ export function jobRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.get<ById & { Querystring: { limit: number, before?: string } }>('/v1/jobs/:id/runs', {
+    config: { access: 'platform:read' },
     schema: {
       summary: 'Runs of a job, newest first',
       tags: ['jobs'],
@@ -63,6 +67,7 @@ export function jobRoutes (app: FastifyInstance, platform: Platform): void {
 
 function oneRun (app: FastifyInstance, platform: Platform): void {
   app.get<ByRun>('/v1/jobs/:id/runs/:run', {
+    config: { access: 'platform:read' },
     schema: { summary: 'One run, with its attempts and its log', tags: ['jobs'], params: byRun, response: { 200: runDetailForm } }
   }, async request => {
     const { id, run } = request.params
@@ -72,12 +77,14 @@ function oneRun (app: FastifyInstance, platform: Platform): void {
   })
 
   app.post<ByRun>('/v1/jobs/:id/runs/:run/cancel', {
+    config: { access: 'jobs:run' },
     schema: { summary: 'Cancels a run; one that is under way ends once it has settled what is in flight', tags: ['jobs'], params: byRun, response: { 202: runForm } }
   }, async (request, reply) => reply.code(202).send(showRun(platform.jobs.cancel(request.params.id, request.params.run))))
 }
 
 function backfills (app: FastifyInstance, platform: Platform): void {
   app.post<ById & { Body: Required<Pick<Asked, 'from' | 'to'>> & Asked & { readonly dry_run?: boolean } }>('/v1/jobs/:id/backfills', {
+    config: { access: 'jobs:run' },
     schema: {
       summary: 'Queues a run for each interval of the schedule in [from, to), in their order; those of a manual job are one',
       description: 'A backfill reads its interval whatever was read before; an input that reads no interval would take everything in each run, so it is refused. With dry_run it only says which intervals there are.',

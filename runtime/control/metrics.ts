@@ -18,6 +18,7 @@ export function metricsRoutes (app: FastifyInstance, platform: Platform): void {
   const dropped = new Gauge({ name: 'twolane_platform_rows_dropped', help: 'Log and metric rows that the topic _platform did not take', registers })
 
   app.get('/metrics', {
+    config: { access: 'platform:read' },
     schema: { summary: 'All metrics in the Prometheus text format', tags: ['health'], response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } } } }
   }, async (_request, reply) => {
     for (const metric of [up, restarts, lagRows, lagSeconds]) metric.reset()

@@ -54,10 +54,12 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   const { supervisor, root, store } = platform
 
   app.get('/v1/pipelines', {
+    config: { access: 'platform:read' },
     schema: { summary: 'All pipelines and how they are', tags: ['pipelines'], response: { 200: { type: 'object', properties: { pipelines: { type: 'array', items: status }, problems: { type: 'array', items: fileProblem } } } } }
   }, async () => ({ pipelines: await measured(platform), problems: supervisor.files.problems }))
 
   app.get<ById>('/v1/pipelines/:id', {
+    config: { access: 'platform:read' },
     schema: { summary: 'One pipeline: how it is, its file, and its resolved definition, with secrets as ***', tags: ['pipelines'], params, response: { 200: detail } }
   }, async request => {
     const { id } = request.params
@@ -69,6 +71,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   })
 
   app.put<ById & { Body: string | Readonly<Record<string, Json>> }>('/v1/pipelines/:id', {
+    config: { access: 'pipelines:write' },
     schema: {
       summary: 'Writes the file of a pipeline and reloads it; what was there before is put back when the new one is refused',
       description: 'The body is the YAML text (application/yaml), or the definition as JSON: then the file keeps its comments. A secret that is sent back as *** stays as it is.',
@@ -91,6 +94,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   })
 
   app.delete<ById>('/v1/pipelines/:id', {
+    config: { access: 'pipelines:write' },
     schema: { summary: 'Stops a pipeline and removes its file; its topic and what it has written stay', tags: ['pipelines'], params, response: { 200: receiptSchema } }
   }, async (request, reply) => {
     const { id } = request.params
@@ -106,7 +110,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
     restart: 'Stops a pipeline and starts it anew'
   } as const
   for (const action of ['pause', 'resume', 'restart'] as const) {
-    app.post<ById>(`/v1/pipelines/:id/${action}`, { schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
+    app.post<ById>(`/v1/pipelines/:id/${action}`, { config: { access: 'pipelines:write' }, schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
       await everywhere(platform, { verb: action, pipeline: request.params.id })
       return statusOf(request.params.id)
     })

@@ -6,6 +6,7 @@ import type { Platform } from '../platform.ts'
 
 export function pluginRoutes (app: FastifyInstance, platform: Platform): void {
   app.get('/v1/plugins', {
+    config: { access: 'platform:read' },
     schema: {
       summary: 'Plugins with their options as JSON Schema: those of the plugins folder, and npm packages that pipelines use',
       tags: ['plugins'],

@@ -54,6 +54,7 @@ const rule = {
 
 export function qualityRoutes (app: FastifyInstance, platform: Platform): void {
   app.get<{ Querystring: { topic?: string } }>('/v1/quality', {
+    config: { access: 'platform:read' },
     schema: {
       summary: 'The quality rules of all schemas, with the latest result of each',
       tags: ['quality'],
@@ -70,6 +71,7 @@ export function qualityRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.get<{ Params: { topic: string }, Querystring: { from?: string, to?: string, level?: KeptResult['level'], rule?: string, rows: number } }>('/v1/quality/:topic', {
+    config: { access: 'topics:read' },
     schema: {
       summary: 'What the quality rules of a topic found, newest first',
       tags: ['quality'],

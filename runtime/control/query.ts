@@ -15,6 +15,7 @@ export function queryRoutes (app: FastifyInstance, platform: Platform, { queries
   let running = 0
 
   app.post<{ Body: string, Querystring: { format: string, server: 'streaming' | 'warehouse' } }>('/v1/query', {
+    config: { access: 'sql:write' },
     schema: {
       summary: 'One SQL statement to ClickHouse, for the admin: it is not limited to reading',
       description: `The body is the SQL as text/plain. The answer is streamed in the format asked for and ends after ${SECONDS_MAX} s. The query keeps to one boundary between warehouse and streaming database for all of its life; the header Twolane-Boundary says which.`,

@@ -21,6 +21,7 @@ export const receiptSchema = {
 
 export function reloadRoutes (app: FastifyInstance, platform: Platform): void {
   app.post('/v1/plan', {
+    config: { access: 'pipelines:write' },
     schema: {
       summary: 'What a reload would change now',
       tags: ['reload'],
@@ -29,6 +30,7 @@ export function reloadRoutes (app: FastifyInstance, platform: Platform): void {
   }, async () => platform.supervisor.plan())
 
   app.post<{ Querystring: { plan?: string } }>('/v1/reload', {
+    config: { access: 'pipelines:write' },
     schema: {
       summary: 'Reads the files again and applies them, all or nothing',
       description: 'Answers 200 when the files run now, 422 when they were rejected or rolled back: its member `receipt` says why, and the old pipelines run on.',
@@ -42,6 +44,7 @@ export function reloadRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.get<{ Querystring: { limit: number } }>('/v1/revisions', {
+    config: { access: 'platform:read' },
     schema: {
       summary: 'Receipts of past reloads, newest first',
       tags: ['reload'],

@@ -1,15 +1,19 @@
 import type { RouteOptions } from 'fastify'
+import type { Access } from '../access/scopes.ts'
 
 /** All routes of the endpoint: tells which methods an address takes, and lets a test walk them. */
 export class RouteTable {
-  readonly #routes: Array<{ readonly method: string, readonly url: string, readonly pattern: RegExp }> = []
+  readonly #routes: Array<{ readonly method: string, readonly url: string, readonly access: Access, readonly pattern: RegExp }> = []
 
-  add ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void {
+  /** Throws where a route does not say who may use it. */
+  add ({ method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>): void {
+    const access = config?.access
+    if (access === undefined) throw new Error(`The route ${url} does not say who may use it (config.access)`)
     const pattern = new RegExp(`^${url.split('/').map(part => part.startsWith(':') ? '[^/]+' : part.replaceAll('.', '\\.')).join('/')}$`)
-    for (const one of [method].flat()) this.#routes.push({ method: one, url, pattern })
+    for (const one of [method].flat()) this.#routes.push({ method: one, url, access, pattern })
   }
 
-  get routes (): ReadonlyArray<{ readonly method: string, readonly url: string }> {
+  get routes (): ReadonlyArray<{ readonly method: string, readonly url: string, readonly access: Access }> {
     return this.#routes
   }
 

@@ -20,6 +20,7 @@ const runtime = {
 
 export function runtimeRoutes (app: FastifyInstance, { fleet }: Platform): void {
   app.get('/v1/runtimes', {
+    config: { access: 'platform:read' },
     schema: { summary: 'The processes that share the work, and which of them is the control side', tags: ['runtimes'], response: { 200: { type: 'object', properties: { runtimes: { type: 'array', items: runtime } } } } }
   }, async () => {
     const members = await fleet.members()

@@ -18,6 +18,7 @@ const state = {
 
 export function topicRoutes (app: FastifyInstance, platform: Platform): void {
   app.get('/v1/topics', {
+    config: { access: 'platform:read' },
     schema: { summary: 'Topics that exist, with offsets, size, consumer groups and their lag', tags: ['topics'], response: { 200: { type: 'object', properties: { topics: { type: 'array', items: state } } } } }
   }, async () => {
     const states = await Promise.all((await platform.broker.topics()).map(name => platform.broker.inspect(name)))
@@ -25,6 +26,7 @@ export function topicRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.get<{ Params: { topic: string }, Querystring: { rows: number } }>('/v1/topics/:topic/tail', {
+    config: { access: 'topics:read' },
     schema: {
       summary: 'The last rows of a topic, oldest first, as the topic holds them',
       tags: ['topics'],
