@@ -1,11 +1,8 @@
-import { Agent, request as httpRequest } from 'undici'
-import { parseAddress, readTls } from '../clickhouse/address.ts'
-import { neverSent } from '../clickhouse/answers.ts'
 import { PlatformError } from '../errors.ts'
-import { boundaryTable, pinComment } from '../warehouse/boundary.ts'
-import { quoteTable } from '../clickhouse/sql.ts'
+import { ask, EngineRefusal } from '../clickhouse/ask.ts'
+import { boundaryOf } from '../data/pin.ts'
+import { pinComment } from '../warehouse/boundary.ts'
 import type { FastifyInstance } from 'fastify'
-import type { Dispatcher } from 'undici'
 import type { Platform } from '../platform.ts'
 
 const SECONDS_MAX = 30
@@ -37,53 +34,11 @@ export function queryRoutes (app: FastifyInstance, platform: Platform, { queries
       running--
       left.abort()
     })
-    const seq = await boundaryOf([platform.warehouse, address], left.signal)
+    const seq = await boundaryOf({ warehouse: platform.warehouse, clickhouse: address }, left.signal)
     const pinned = seq === undefined ? settings : { ...settings, log_comment: pinComment(seq) }
-    const answer = await ask(address, pinned, { body: request.body, signal: left.signal })
-      .catch((cause: unknown) => { throw new PlatformError('ENGINE_UNAVAILABLE', 'ClickHouse does not answer', { cause }) })
-    if (answer.statusCode !== 200) throw new PlatformError('QUERY_REFUSED', (await answer.body.text()).trim())
+    const answer = await ask(address, { sql: request.body, settings: pinned, signal: left.signal })
+      .catch((error: unknown) => { throw error instanceof EngineRefusal ? new PlatformError('QUERY_REFUSED', error.message) : error })
     if (seq !== undefined) void reply.header('twolane-boundary', seq)
-    return reply.type(String(answer.headers['content-type'] ?? 'text/plain')).send(answer.body)
+    return reply.type(answer.contentType).send(answer.body)
   })
-}
-
-/**
- * The newest boundary of the warehouse, or where it does not answer, of the copy. undefined: there is none, because nothing was
- * ever stored.
- */
-async function boundaryOf (addresses: ReadonlyArray<string | undefined>, signal: AbortSignal): Promise<number | undefined> {
-  for (const address of new Set(addresses)) {
-    if (address === undefined) continue
-    try {
-      const answer = await ask(address, { max_execution_time: String(SECONDS_MAX) }, { body: `SELECT max(seq) FROM ${quoteTable(boundaryTable)} FORMAT TabSeparated`, signal })
-      const text = (await answer.body.text()).trim()
-      if (answer.statusCode === 200) return Number(text)
-    } catch {
-      // The query itself tells what is wrong with the server.
-    }
-  }
-  return undefined
-}
-
-/** Asks the first host that can be connected to; a statement is sent once. */
-async function ask (clickhouse: string, settings: Readonly<Record<string, string>>, { body, signal }: { readonly body: string, readonly signal: AbortSignal }): Promise<Dispatcher.ResponseData> {
-  const { urls, username, password, files } = parseAddress(clickhouse)
-  const tls = await readTls(files)
-  const dispatcher = Object.keys(tls).length === 0 ? undefined : new Agent({ connect: tls })
-  // The answer is still to be read; an agent that is closed ends with it.
-  try {
-    for (const [i, base] of urls.entries()) {
-      const url = new URL(base)
-      for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, value)
-      try {
-        const headers = { 'x-clickhouse-user': username === '' ? 'default' : username, 'x-clickhouse-key': password }
-        return await httpRequest(url, { method: 'POST', signal, body, headers, ...(dispatcher !== undefined && { dispatcher }) })
-      } catch (error) {
-        if (i === urls.length - 1 || !neverSent(error)) throw error
-      }
-    }
-    throw new PlatformError('ENGINE_UNAVAILABLE', 'There is no ClickHouse')
-  } finally {
-    void dispatcher?.close()
-  }
 }
