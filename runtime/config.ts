@@ -44,6 +44,12 @@ export interface PlatformConfig {
   readonly realtimeDays: number
   /** What the embedded engine may use. */
   readonly clickhouseMemoryGigabytes: number
+  /** Of logs and metrics together, in ClickHouse. */
+  readonly observeGigabytes: number
+  /** Hosts, addresses and networks that are not public and may be connected to for somebody who asks over the network. */
+  readonly connectAllow: readonly string[]
+  /** Folders outside those of the project that somebody who asks over the network may name in pipelines. */
+  readonly filesAllow: readonly string[]
   /** Undefined: one is made at the first start. Secret. */
   readonly adminToken: string | undefined
   readonly logLevel: typeof logLevels[number]
@@ -85,6 +91,9 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   warehouse: { variable: 'TWOLANE_WAREHOUSE', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'http(s)://user:password@host:8123 of the ClickHouse that has the warehouse; empty: the same one.', writeOnly: true } },
   realtime_period: { variable: 'TWOLANE_REALTIME_PERIOD', schema: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', default: '7d', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. A schema can say otherwise for its topic.' } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
+  observe_gigabytes: { variable: 'TWOLANE_OBSERVE_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Disk that logs and metrics may take in ClickHouse; they are kept for 30 days, and the oldest go sooner where they would take more.' } },
+  connect_allow: { variable: 'TWOLANE_CONNECT_ALLOW', schema: { type: 'string', default: '', description: 'Hosts, addresses and networks that are not on the public internet and that sources, destinations and webhooks may connect to although they were set up or tested over the network, separated by commas; each with or without a port. What stands in files may connect anywhere.', examples: ['db.internal, 10.1.0.0/16, localhost:5000'] } },
+  files_allow: { variable: 'TWOLANE_FILES_ALLOW', schema: { type: 'string', default: '', description: 'Folders, besides the data of the project, whose files may be named in what is set up over the network, separated by commas.', examples: ['/srv/exports'] } },
   admin_token: { variable: 'TWOLANE_ADMIN_TOKEN', schema: { type: 'string', default: '', description: 'Token of the first administrator, 16 characters or more; empty: one is made at the first start.', pattern: '^(?:.{16,})?$', writeOnly: true } },
   log_level: { variable: 'TWOLANE_LOG_LEVEL', schema: { type: 'string', enum: [...logLevels], default: 'warn', description: 'The least important level that the terminal shows; the topic _platform has everything from info on.' } }
 }
@@ -129,10 +138,18 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     warehouse: warehouseOf(value),
     realtimeDays: Number.parseInt(value['realtime_period'] as string),
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
+    observeGigabytes: value['observe_gigabytes'] as number,
+    connectAllow: listOf(value['connect_allow'] as string),
+    filesAllow: listOf(value['files_allow'] as string),
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
     secrets: [...new Set([...yaml.secrets, ...secretsOf([value['clickhouse'] as string, value['warehouse'] as string], [token, value['kafka_password'] as string])])]
   }
+}
+
+/** What commas separate. */
+function listOf (text: string): string[] {
+  return text.split(',').map(item => item.trim()).filter(item => item !== '')
 }
 
 function clickhouseOf (root: string, value: Readonly<Record<string, Json>>): string {

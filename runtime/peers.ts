@@ -7,11 +7,11 @@ import { describe, PlatformError } from './errors.ts'
 import { Fleet } from './fleet.ts'
 import type { Answer, Command, Member } from './fleet.ts'
 import type { Json } from './plugin.ts'
-import type { Platform } from './platform.ts'
+import type { Opening, Platform } from './platform.ts'
 import type { RuntimeOutcome } from './receipt.ts'
 import type { Peers, Supervisor } from './supervisor.ts'
 
-type Alone = Omit<Platform, 'fleet' | 'peers' | 'jobs'>
+type Alone = Opening
 
 export function fleetOf (platform: Alone): Fleet {
   const { config: { name, role, kafka }, broker, supervisor, log, version } = platform

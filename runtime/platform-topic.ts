@@ -3,6 +3,7 @@
 import { fromRows } from './batch.ts'
 import { describe } from './errors.ts'
 import { inTime } from './in-time.ts'
+import { Increases } from './observe/increases.ts'
 import { field, plainCast } from './schema.ts'
 import type { MetricObjectWithValues } from './row-rate.ts'
 import type { Broker, Producer } from './broker/broker.ts'
@@ -22,7 +23,7 @@ export const platformTopic: Topic = {
     field('step', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Input, transform or output; empty: the pipeline as a whole' }),
     field('name', { kind: 'string' }, { required: true, lowCardinality: true, description: 'Of a log its message, of a metric its name' }),
     field('value', { kind: 'float64' }, { description: 'Of a metric' }),
-    field('fields', { kind: 'json' }, { description: 'What else a log says' })
+    field('fields', { kind: 'json' }, { description: 'What else a log says; of a metric its kind, and how much it has grown since its last row' })
   ],
   key: [],
   eventTime: 'time',
@@ -50,14 +51,17 @@ export class PlatformTopic {
   /** The last failure that was told. */
   #said = ''
   readonly #timers: NodeJS.Timeout[] = []
+  readonly #increases = new Increases()
+  #metrics: () => Promise<MetricObjectWithValues[]> = async () => []
 
   constructor (runtime: string) {
     this.#runtime = runtime
   }
 
-  open (broker: Broker, metrics: () => MetricObjectWithValues[]): void {
+  open (broker: Broker, metrics: () => Promise<MetricObjectWithValues[]>): void {
     this.#broker = broker
-    this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS), setInterval(() => this.#measure(metrics()), METRICS_MS))
+    this.#metrics = metrics
+    this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS), setInterval(() => { void this.#measure() }, METRICS_MS))
   }
 
   /** A line of a log, as JSON. */
@@ -93,6 +97,7 @@ export class PlatformTopic {
 
   async close (): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
+    await inTime(this.#measure(), CLOSE_MS_MAX, () => 'late')
     // A broker that does not answer holds up no stop.
     await inTime(this.#flushing ?? Promise.resolve(), CLOSE_MS_MAX, () => 'late')
     await inTime(this.flush().then(() => this.#producer?.close()), CLOSE_MS_MAX, () => 'late')
@@ -105,14 +110,16 @@ export class PlatformTopic {
     this.dropped += all.length - this.#rows.length
   }
 
-  #measure (metrics: MetricObjectWithValues[]): void {
-    const time = Date.now()
-    for (const { name, values } of metrics) {
-      for (const { value, labels, metricName } of values) {
-        // The buckets of a histogram are for Prometheus; its sum and count are kept.
-        if (metricName?.endsWith('_bucket') === true) continue
-        this.#push({ time, kind: 'metric', level: '', runtime: this.#runtime, pipeline: labels['pipeline'] ?? '', step: labels['step'] ?? '', name: metricName ?? name, value, fields: null })
-      }
+  /** Where a part cannot be measured now, its next measurement holds what has grown meanwhile. */
+  async #measure (): Promise<void> {
+    try {
+      const metrics = await this.#metrics()
+      const time = Date.now()
+      for (const row of this.#increases.rows(metrics, time)) this.#push({ time, runtime: this.#runtime, ...row })
+    } catch (error) {
+      const reason = describe(error)
+      if (reason !== this.#said) process.stderr.write(`Metrics are not measured: ${reason}\n`)
+      this.#said = reason
     }
   }
 

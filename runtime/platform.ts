@@ -3,6 +3,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Access } from './access/access.ts'
 import { openBroker } from './broker/open.ts'
 import { checkPeers, fleetOf, Follower, peersOf } from './peers.ts'
 import { startEmbedded } from './clickhouse/embedded.ts'
@@ -14,17 +15,21 @@ import { openLog } from './log.ts'
 import { checkMoved } from './move/marks.ts'
 import { masker } from './mask.ts'
 import { PlatformTopic, platformTopic } from './platform-topic.ts'
+import { openObserve } from './observe/open.ts'
 import { failingTasks, openJobs } from './jobs/open.ts'
 import { groupOf } from './run.ts'
 import { rejectedTopic } from './schema.ts'
 import { Store } from './store.ts'
+import { openWatch } from './health/open.ts'
 import { Supervisor } from './supervisor.ts'
 import type { Peers } from './supervisor.ts'
 import type { Broker } from './broker/broker.ts'
 import type { EmbeddedClickHouse } from './clickhouse/embedded.ts'
 import type { PlatformConfig } from './config.ts'
 import type { Fleet } from './fleet.ts'
+import type { Watch } from './health/open.ts'
 import type { Jobs } from './jobs/jobs.ts'
+import type { Observe } from './observe/open.ts'
 import type { Logger } from 'pino'
 
 const TRIM_MS = 60_000
@@ -38,6 +43,8 @@ export interface Platform {
   readonly version: string
   readonly config: PlatformConfig
   readonly store: Store
+  /** Who may do what, and the audit log. */
+  readonly access: Access
   readonly broker: Broker
   readonly supervisor: Supervisor
   /** The other runtimes on the same broker. */
@@ -45,6 +52,10 @@ export interface Platform {
   readonly peers: Peers
   /** Schedules and runs; they begin on the control side only. */
   readonly jobs: Jobs
+  /** What is measured, and whether logs and metrics are kept. */
+  readonly observe: Observe
+  /** Health of the whole, and what goes by it. */
+  readonly watch: Watch
   /** Where the admin endpoint is; set when it listens. */
   url: string
   /** URL with user and password. */
@@ -62,6 +73,9 @@ export interface Platform {
   /** Drains and stops everything; nothing is lost. */
   close (): Promise<void>
 }
+
+/** The platform while it opens: without the parts that are made of it. */
+export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'watch'>
 
 export async function openPlatform ({ root, config }: { readonly root: string, readonly config: PlatformConfig }): Promise<Platform> {
   const { dataFolder } = config
@@ -84,6 +98,8 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     closers.push(() => broker.close())
     const platformRows = new PlatformTopic(config.name)
     const { logger: log, forward } = openLog({ level: config.logLevel, mask: masker(config.secrets), onLine: line => platformRows.log(line) })
+    const access = new Access({ database: store.database, dataFolder, secrets: config.secrets, onTrouble: error => log.error({ reason: describe(error) }, 'The audit log could not be written') })
+    closers.push(() => access.close())
 
     // Beside each other: both take most of a second.
     const files = readFiles(root)
@@ -93,11 +109,12 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
 
     const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, warehouse: config.warehouse ?? clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
     const version = (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version
-    const platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'> = {
+    const platform: Opening = {
       root,
       version,
       config,
       store,
+      access,
       broker,
       supervisor,
       url: config.advertisedUrl,
@@ -112,28 +129,31 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
         ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
         ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
         ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons })),
-        ...failingTasks(jobs)
+        ...failingTasks(jobs),
+        ...observe.failing()
       ],
       close
     }
     const fleet = fleetOf(platform)
     const follower = new Follower(fleet, platform)
     const jobs = openJobs(platform, fleet, forward)
-    platformRows.open(broker, () => supervisor.metrics())
+    const observe = openObserve(platform, { fleet, engine: () => clickhouse.state })
+    platformRows.open(broker, () => observe.measured.kept())
     // The pipelines first: what they log while they drain is still taken.
-    closers.push(() => platformRows.close(), () => fleet.close(), () => Promise.all([jobs.close(STOP_MS_MAX), supervisor.close(STOP_MS_MAX)]))
+    closers.push(() => platformRows.close(), () => observe.close(), () => fleet.close(), () => Promise.all([jobs.close(STOP_MS_MAX), supervisor.close(STOP_MS_MAX)]))
     fleet.open()
     await fleet.known(KNOWN_MS_MAX)
     await checkPeers(fleet, platform)
     await supervisor.start(files)
     jobs.open()
+    observe.open()
     follower.open()
     closers.push(() => follower.close())
-    const trimming = setInterval(() => {
-      if (fleet.isControl) trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run'))
-    }, TRIM_MS)
-    closers.push(() => clearInterval(trimming))
-    return Object.assign(platform, { fleet, jobs, peers: peersOf(fleet) })
+    closers.push(keepTrimmed({ broker, supervisor, fleet, log }))
+    const opened = Object.assign(platform, { fleet, jobs, observe, peers: peersOf(fleet) })
+    const watch = openWatch(opened)
+    closers.push(() => watch.close())
+    return Object.assign(opened, { watch })
   } catch (error) {
     await close()
     throw error
@@ -143,6 +163,14 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
 async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'state' | 'close'>> {
   if (config.clickhouse !== 'embedded') return { url: config.clickhouse, state: { state: 'up', pid: 0, restarts: 0 }, close: async () => {} }
   return startEmbedded({ folder: join(config.dataFolder, 'clickhouse'), memoryBytesMax: config.clickhouseMemoryGigabytes * 2 ** 30, log })
+}
+
+/** Retention, from time to time, on the control side; returns what ends it. */
+function keepTrimmed ({ broker, supervisor, fleet, log }: Pick<Platform, 'broker' | 'supervisor' | 'fleet' | 'log'>): () => void {
+  const trimming = setInterval(() => {
+    if (fleet.isControl) trimAll(broker, supervisor, log).catch((error: unknown) => log.warn({ reason: describe(error) }, 'Retention did not run'))
+  }, TRIM_MS)
+  return () => clearInterval(trimming)
 }
 
 /** Applies retention to all topics; an output that is configured keeps what it has not taken. */

@@ -8,12 +8,12 @@ import { Runs } from './runs.ts'
 import { taskIds } from './task-ids.ts'
 import { tasksOf } from './tasks.ts'
 import type { Fleet } from '../fleet.ts'
-import type { Platform } from '../platform.ts'
+import type { Opening, Platform } from '../platform.ts'
 import type { Pipeline } from '../pipeline.ts'
 import type { Job } from './jobs.ts'
 
 /** They begin with `open`. `forward` takes lines of pipelines' threads. */
-export function openJobs (platform: Omit<Platform, 'fleet' | 'peers' | 'jobs'>, fleet: Pick<Fleet, 'isControl'>, forward: (line: string) => void): Jobs {
+export function openJobs (platform: Opening, fleet: Pick<Fleet, 'isControl'>, forward: (line: string) => void): Jobs {
   const { supervisor, store, config, log } = platform
   const tasks = tasksOf(platform).map((task): Job => {
     if (!(taskIds as readonly string[]).includes(task.id)) throw new Error(`The task ${task.id} is missing in task-ids.ts: a pipeline could have its id`)
