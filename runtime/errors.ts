@@ -8,6 +8,7 @@ interface Meaning {
 
 /** Every code the platform throws. A caller branches on `code` or `retryable`, never on the text. */
 const meanings = {
+  ACCESS_UNAVAILABLE: { status: 503, retryable: true },
   BROKER_FENCED: { status: 409, retryable: false },
   BROKER_FRAME_CORRUPT: { status: 500, retryable: false },
   BROKER_OFFSET_LOST: { status: 500, retryable: false },
@@ -25,15 +26,18 @@ const meanings = {
   LAKE_CONFLICT: { status: 409, retryable: false },
   LAKE_DAMAGED: { status: 500, retryable: false },
   JOB_RUNNING: { status: 409, retryable: true },
+  LAST_ADMIN: { status: 409, retryable: false },
   HANDOFF_UNVERIFIED: { status: 500, retryable: false },
   HANDOFF_WAITING: { status: 409, retryable: true },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, retryable: false },
   MOVE_REFUSED: { status: 409, retryable: false },
   MOVE_UNVERIFIED: { status: 500, retryable: false },
+  NAME_TAKEN: { status: 409, retryable: false },
   NOT_CONTROL: { status: 421, retryable: true },
   NOT_FOUND: { status: 404, retryable: false },
   NOT_RUNNING: { status: 503, retryable: false },
   PANEL_UNAVAILABLE: { status: 503, retryable: true },
+  PASSWORD_REFUSED: { status: 422, retryable: false },
   PIPELINE_DISABLED: { status: 409, retryable: false },
   PLUGIN_FAILED: { status: 500, retryable: true },
   PLUGIN_INVALID: { status: 422, retryable: false },
@@ -45,6 +49,7 @@ const meanings = {
   QUERY_REFUSED: { status: 422, retryable: false },
   QUERY_TIMEOUT: { status: 504, retryable: false },
   RESULT_TOO_LARGE: { status: 422, retryable: false },
+  QUOTA_EXCEEDED: { status: 429, retryable: true },
   ROW_INVALID: { status: 422, retryable: false },
   SCOPE_MISSING: { status: 403, retryable: false },
   SCHEMA_BREAKING: { status: 409, retryable: false },
@@ -67,6 +72,8 @@ export interface ErrorContext {
   readonly cause?: unknown
   /** Of a CONFIG_INVALID: what is wrong, place by place; the message has a line for each. */
   readonly problems?: readonly Problem[]
+  /** When trying again can help; an answer says it as Retry-After. */
+  readonly retryAfterSeconds?: number
 }
 
 /** The only error class that code outside a plugin throws. Its message says what is wrong; `where` and `remedy` follow it in print. */
@@ -75,14 +82,16 @@ export class PlatformError extends Error {
   readonly where: string | undefined
   readonly remedy: string | undefined
   readonly problems: readonly Problem[] | undefined
+  readonly retryAfterSeconds: number | undefined
 
-  constructor (code: ErrorCode, message: string, { where, remedy, cause, problems }: ErrorContext = {}) {
+  constructor (code: ErrorCode, message: string, { where, remedy, cause, problems, retryAfterSeconds }: ErrorContext = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = 'PlatformError'
     this.code = code
     this.where = where
     this.remedy = remedy
     this.problems = problems
+    this.retryAfterSeconds = retryAfterSeconds
   }
 
   get retryable (): boolean {

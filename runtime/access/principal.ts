@@ -27,6 +27,8 @@ export interface Principal {
   readonly token: string | undefined
   readonly scopes: ReadonlySet<Scope>
   readonly quota: Quota
+  /** Plugins that a pipeline of theirs may use; undefined: all. */
+  readonly plugins?: ReadonlySet<string> | undefined
   /** What may be read of a dataset; undefined: nothing. */
   grant (dataset: string): DatasetGrant | undefined
   /** Whether it still holds; those that go on for long ask once a second. */
