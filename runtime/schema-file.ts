@@ -35,6 +35,7 @@ interface TopicText {
   readonly retention?: { readonly days?: number, readonly gigabytes?: number, readonly beyond_outputs?: boolean }
   readonly unique?: readonly string[]
   readonly realtime_period?: string
+  readonly public?: boolean
   readonly quality?: readonly RuleText[]
   readonly fields: Readonly<Record<string, FieldText>>
 }
@@ -75,6 +76,7 @@ export function readTopic (file: string, text: string): Topic {
     retention: { ms: days * dayMs, bytes: gigabytes * 2 ** 30, beyondOutputs },
     ...(topic.realtime_period !== undefined && { realtimeDays: Number.parseInt(topic.realtime_period) }),
     ...(topic.unique !== undefined && { unique: topic.unique }),
+    ...(topic.public === true && { public: true as const }),
     ...(quality.length > 0 && { quality })
   }
   return { ...unhashed, hash: createHash('sha256').update(JSON.stringify(unhashed)).digest('hex').slice(0, 16) }

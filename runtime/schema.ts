@@ -70,6 +70,8 @@ export interface Topic {
   readonly retention: Retention
   /** Days before today that the streaming database keeps; undefined: as many as `realtime_period` of the platform says. */
   readonly realtimeDays?: number | undefined
+  /** People without a login see its name and how fresh it is. */
+  readonly public?: true | undefined
   /** What must hold of the rows; undefined: nothing is checked. */
   readonly quality?: readonly QualityRule[] | undefined
   /** Changes whenever anything in the schema changes. */

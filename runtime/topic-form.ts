@@ -73,6 +73,7 @@ export const topicForm = {
       }
     },
     realtime_period: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. As `realtime_period` of config/platform.yaml where it is left out.', examples: ['3d'] },
+    public: { type: 'boolean', description: 'People without a login see its name and whether it is fresh, on the page /status; never its rows.' },
     quality: qualityForm,
     fields: {
       type: 'object',

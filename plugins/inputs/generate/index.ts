@@ -17,7 +17,7 @@ export default defineInput({
   options: {
     fields: {
       type: 'object',
-      description: 'The fields of a row: a constant, { counter, step }, { choice: [...] } or { walk, step }.',
+      description: 'The fields of a row: a constant, { counter, step }, { choice: [...] }, { walk, step } or { clock: ms }.',
       default: { n: { counter: 0 }, symbol: { choice: ['AAPL', 'MSFT', 'NVDA'] }, price: { walk: 100, step: 0.01 } },
       examples: [{ venue: 'XNAS', n: { counter: 1 }, side: { choice: ['buy', 'sell'] }, price: { walk: 100, step: 0.01 } }]
     },

@@ -1,0 +1,119 @@
+// The health of the platform: a look each LOOK_MS on the control side, which is remembered. Answers come from the newest
+// look, so that asking costs nothing, however often and by whomever it is done.
+
+import { describe } from '../errors.ts'
+import { Canary } from './canary.ts'
+import { CANARY } from './canary-hops.ts'
+import { FactFinder } from './facts.ts'
+import { judge } from './verdict.ts'
+import { HealthRecord } from './record.ts'
+import type { Platform } from '../platform.ts'
+import type { Facts, Note } from './facts.ts'
+import type { Verdict } from './verdict.ts'
+
+export const LOOK_MS = 15_000
+/** Pipelines and database begin meanwhile. */
+const FIRST_LOOK_MS = 3000
+/** A verdict that is older is made anew when somebody asks. */
+const FRESH_MS = 5000
+const FULL_DAYS_MIN = 14
+
+export type HealthPlatform = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root' | 'log'>
+
+/** What somebody does after each look, such as the alerts. Must not throw. */
+export type Watcher = (verdict: Verdict, facts: Facts) => void | Promise<void>
+
+export class Health {
+  readonly canary: Canary
+  readonly record: HealthRecord
+  readonly #platform: HealthPlatform
+  readonly #facts: FactFinder
+  readonly #sources: Array<() => readonly Note[]> = []
+  readonly #watchers: Watcher[] = []
+  #newest: { readonly verdict: Verdict, readonly facts: Facts, readonly at: number } | undefined
+  #looking: Promise<Verdict> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #clock = Date.now() - performance.now()
+  #closed = false
+
+  constructor (platform: HealthPlatform) {
+    const { store, broker, clickhouse, warehouse, config, supervisor, fleet } = platform
+    this.#platform = platform
+    this.record = new HealthRecord(store.database)
+    this.#facts = new FactFinder(platform)
+    this.canary = new Canary({
+      database: store.database,
+      broker,
+      clickhouse,
+      warehouse,
+      dataFolder: config.dataFolder,
+      pipelines: () => supervisor.files.pipelines.values(),
+      schema: () => supervisor.schemas.get(CANARY),
+      isControl: () => fleet.isControl
+    })
+  }
+
+  open (): void {
+    this.canary.open()
+    const next = (ms: number): void => {
+      this.#timer = setTimeout(() => {
+        this.look().catch((error: unknown) => this.#platform.log.error({ reason: describe(error) }, 'The health could not be told')).finally(() => { if (!this.#closed) next(LOOK_MS) })
+      }, ms)
+    }
+    next(FIRST_LOOK_MS)
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#looking?.catch(() => { /* It was told to whoever asked. */ })
+    await this.canary.close()
+  }
+
+  /** Another part of the control side tells its own faults at each look. */
+  addSource (source: () => readonly Note[]): void {
+    this.#sources.push(source)
+  }
+
+  /** Called after each look on the control side. */
+  addWatcher (watcher: Watcher): void {
+    this.#watchers.push(watcher)
+  }
+
+  /** The newest verdict, made anew where it is older than `msMax`. */
+  async verdict (msMax = FRESH_MS): Promise<Verdict> {
+    const newest = this.#newest
+    return newest !== undefined && performance.now() - newest.at <= msMax ? newest.verdict : this.look()
+  }
+
+  /** A look now; those who ask meanwhile share it. */
+  look (): Promise<Verdict> {
+    this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
+    return this.#looking
+  }
+
+  async #look (): Promise<Verdict> {
+    const facts = await this.#facts.find(this.canary.state, [...this.#clockNotes(), ...this.#sources.flatMap(source => source())])
+    const grown = facts.disk.known ? this.record.sample(facts.disk.value.freeBytes, facts.now) : undefined
+    const verdict = judge(grown === undefined || grown > FULL_DAYS_MIN ? facts : { ...facts, notes: [...facts.notes, diskNote(grown)] })
+    this.#newest = { verdict, facts, at: performance.now() }
+    if (this.#closed || !this.#platform.fleet.isControl) return verdict
+    this.record.note(verdict)
+    for (const watcher of this.#watchers) await watcher(verdict, facts)
+    return verdict
+  }
+
+  /** A clock that jumps makes schedules and ages wrong. */
+  #clockNotes (): Note[] {
+    const moved = Date.now() - performance.now() - this.#clock
+    this.#clock += moved / 10
+    if (Math.abs(moved) < CLOCK_JUMP_MS) return []
+    return [{ part: 'clock', severity: 'warning', cause: `The clock of this machine was set ${moved > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(moved) / 1000)} s`, remedy: 'Schedules and ages of rows go by it: let it follow a time server (NTP).' }]
+  }
+}
+
+const CLOCK_JUMP_MS = 5000
+
+function diskNote (days: number): Note {
+  return { part: 'disk', severity: 'warning', cause: `At the pace of the last days the disk is full in ${Math.max(1, Math.round(days))} days`, remedy: 'Shorten the retention of topics or the realtime period, or take a larger disk.' }
+}
