@@ -12,6 +12,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PlatformError } from '../errors.ts'
+import { transaction } from '../sqlite.ts'
 import type { StatementSync, SQLInputValue } from 'node:sqlite'
 
 const schema = `
@@ -50,18 +51,7 @@ export class TopicFile {
 
   /** All of `work` or nothing of it, durable when it returns. */
   transaction<T> (work: () => T): T {
-    return this.run(() => {
-      this.#database.exec('begin immediate')
-      try {
-        const result = work()
-        this.#database.exec('commit')
-        return result
-      } catch (error) {
-        // After a full disk SQLite may have rolled back by itself.
-        if (this.#database.isTransaction) this.#database.exec('rollback')
-        throw error
-      }
-    })
+    return this.run(() => transaction(this.#database, work))
   }
 
   get<T> (sql: string, ...values: SQLInputValue[]): T | undefined {

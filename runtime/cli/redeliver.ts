@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { placeOf } from './rejected.ts'
 import { count, table } from './table.ts'
-import { UsageError } from './terminal.ts'
+import { onlyTopic } from './terminal.ts'
 import type { RefusalGroup, Report } from '../redeliver/report.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -22,8 +22,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
       json: { type: 'boolean', default: false }
     }
   })
-  const [topic, ...others] = positionals
-  if (topic === undefined || others.length > 0) throw new UsageError('One topic must be named')
+  const topic = onlyTopic(positionals)
   const admin = await connect(terminal, values.token)
   const total = new Total()
   for (let from: number | null = 0; from !== null && terminal.signal?.aborted !== true;) {

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { count, table } from './table.ts'
-import { UsageError } from './terminal.ts'
+import { onlyTopic, UsageError } from './terminal.ts'
 import type { Json } from '../plugin.ts'
 import type { RefusalGroup } from '../redeliver/report.ts'
 import type { Terminal } from './terminal.ts'
@@ -22,8 +22,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     allowPositionals: true,
     options: { ...adminOptions, reason: { type: 'string' }, step: { type: 'string' }, limit: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } }
   })
-  const [topic, ...others] = positionals
-  if (topic === undefined || others.length > 0) throw new UsageError('One topic must be named')
+  const topic = onlyTopic(positionals)
   if (!/^\d{1,4}$/.test(values.limit) || Number(values.limit) > 1000) throw new UsageError('--limit is a number from 0 to 1000')
   const query = new URLSearchParams({ limit: values.limit, ...(values.reason !== undefined && { reason: values.reason }), ...(values.step !== undefined && { step: values.step }) })
   const admin = await connect(terminal, values.token)

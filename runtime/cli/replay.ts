@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { followRun } from './follow-run.ts'
-import { UsageError } from './terminal.ts'
+import { onlyTopic, UsageError } from './terminal.ts'
 import type { ShownRun } from './job.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -23,8 +23,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
       json: { type: 'boolean', default: false }
     }
   })
-  const [topic, ...others] = positionals
-  if (topic === undefined || others.length > 0) throw new UsageError('One topic must be named')
+  const topic = onlyTopic(positionals)
   const { into, from, to, speed, source } = values
   if (into === undefined) throw new UsageError('--into names the topic that takes the rows')
   const admin = await connect(terminal, values.token)

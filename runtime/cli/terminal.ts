@@ -35,3 +35,9 @@ export function projectRoot (folder: string): string {
 
 /** Wrong arguments: the message says what is right; the exit code is 2. */
 export class UsageError extends Error {}
+
+/** The one topic that a command is about. */
+export function onlyTopic ([topic, ...others]: readonly string[]): string {
+  if (topic === undefined || others.length > 0) throw new UsageError('One topic must be named')
+  return topic
+}

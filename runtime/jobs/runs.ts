@@ -1,6 +1,7 @@
 // Runs and the clock's place, in the control side's database. What is written here survives a crash: a run is found again,
 // and no interval of a schedule is begun twice.
 
+import { transaction } from '../sqlite.ts'
 import { afterAttempt } from './retry.ts'
 import type { DatabaseSync } from 'node:sqlite'
 import type { RunRecord } from './record.ts'
@@ -48,7 +49,7 @@ export class Runs {
 
   /** Numbers the runs; with `state`, the clock of their job goes on in the same write. */
   add (records: ReadonlyArray<Omit<RunRecord, 'seq'>>, state?: JobState): RunRecord[] {
-    return this.#transaction(() => {
+    return transaction(this.#database, () => {
       const [first] = records
       if (state !== undefined && first !== undefined) this.setJob(first.job, state)
       return records.map(record => {
@@ -60,7 +61,7 @@ export class Runs {
 
   /** Puts the record in the place of the old one; with `state`, the clock of its job goes on in the same write. */
   save (record: RunRecord, { lines, state }: { readonly lines?: readonly string[], readonly state?: JobState | undefined } = {}): void {
-    this.#transaction(() => {
+    transaction(this.#database, () => {
       this.#database.prepare('update runs set state = ?, body = ? where id = ?').run(record.state, bodyOf(record), record.id)
       if (lines !== undefined && lines.length > 0) this.#database.prepare('insert into run_logs values (?1, ?2) on conflict (run) do update set lines = ?2').run(record.id, JSON.stringify(lines))
       if (state !== undefined) this.setJob(record.job, state)
@@ -103,23 +104,10 @@ export class Runs {
   prune (job: string, runsMax: number): void {
     const ended = "job = ?1 and state in ('succeeded', 'failed', 'cancelled')"
     const older = (keep: number): string => `seq <= (select seq from runs where ${ended} order by seq desc limit 1 offset ${Math.trunc(keep)})`
-    this.#transaction(() => {
+    transaction(this.#database, () => {
       this.#database.prepare(`delete from run_logs where run in (select id from runs where ${ended} and ${older(Math.min(LOGS_KEPT, runsMax))})`).run(job)
       this.#database.prepare(`delete from runs where ${ended} and ${older(runsMax)}`).run(job)
     })
-  }
-
-  #transaction<T> (work: () => T): T {
-    this.#database.exec('begin immediate')
-    try {
-      const result = work()
-      this.#database.exec('commit')
-      return result
-    } catch (error) {
-      // A full disk has rolled it back already.
-      if (this.#database.isTransaction) this.#database.exec('rollback')
-      throw error
-    }
   }
 }
 

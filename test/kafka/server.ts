@@ -9,9 +9,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
+import { endTogether, freePort } from '../child.ts'
 import { kafkaClassPath, whyNoKafka } from './distribution.ts'
 import { kafkaProperties, scramArguments } from './properties.ts'
 import type { ChildProcess } from 'node:child_process'
@@ -158,13 +159,6 @@ class OwnKafka implements KafkaServer {
   }
 }
 
-/** A shell that waits for the end of this process, which closes its input, and then kills the child. */
-function endTogether (child: ChildProcess): void {
-  const guard = spawn('sh', ['-c', 'read line; kill -9 "$1"', 'sh', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
-  guard.unref()
-  child.once('exit', () => guard.kill('SIGKILL'))
-}
-
 function foreign (brokers: string): KafkaServer {
   const refuse = (): never => { throw new Error('The Kafka of KAFKA_BROKERS is not ours to change: ask for { own: true }') }
   const leave = async (): Promise<void> => {}
@@ -203,18 +197,4 @@ async function leads (client: Kafka): Promise<boolean> {
   } finally {
     await admin.disconnect()
   }
-}
-
-/** Below the range that systems take for outgoing connections, so that it is still free after a restart. */
-async function freePort (others: readonly number[]): Promise<number> {
-  while (true) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000)
-    if (!others.includes(port) && await listens(port)) return port
-  }
-}
-
-function listens (port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const server = createServer().once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  return promise
 }

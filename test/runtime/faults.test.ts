@@ -1,4 +1,3 @@
-import './plain-threads.ts'
 import t from 'tap'
 import { checkFaults } from './faults.ts'
 import type { Case } from './faults.ts'

@@ -1,4 +1,3 @@
-import './plain-threads.ts'
 import t from 'tap'
 import { readFiles } from '../../runtime/files.ts'
 import { makeProject } from '../system/project.ts'

@@ -1,4 +1,3 @@
-import './plain-threads.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

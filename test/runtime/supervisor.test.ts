@@ -1,11 +1,9 @@
-import './plain-threads.ts'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { freePort } from '../child.ts'
 import { until } from '../conform/context.ts'
 import { checkRows, goesOn, numbered, openShop, running, schema, startShop } from './shop.ts'
-import type { AddressInfo } from 'node:net'
 
 const limits = { beginMsMax: 10_000, closeMsMax: 1000, stopMsMax: 8000 }
 
@@ -123,14 +121,6 @@ export default {
   t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'removed' }, { pipeline: 'another', change: 'added' }] }, 'to another pipeline')
   t.match(shop.status('another'), { state: 'running', healthy: true })
 })
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 await t.test('a folder of files that is replaced behind a symbolic link is picked up', async t => {
   const shop = await openShop(t, alone, limits)

@@ -1,4 +1,3 @@
-import './plain-threads.ts'
 import t from 'tap'
 import { checkRows, goesOn, numbered, openShop, running, schema } from './shop.ts'
 

@@ -4,11 +4,11 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { endTogether, freePort } from '../child.ts'
 import type { ChildProcess } from 'node:child_process'
 
 const version = 'v1.8.0'
@@ -103,25 +103,5 @@ export class S3Server {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'exit')
-  }
-}
-
-/** A shell that waits for the end of this process, which closes its input, and then kills the child. */
-function endTogether (child: ChildProcess): void {
-  const guard = spawn('sh', ['-c', 'read line; kill -9 "$1"', 'sh', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
-  guard.unref()
-  child.once('exit', () => guard.kill('SIGKILL'))
-}
-
-/** Below the range that systems take for outgoing connections, so that it is still free after a restart. */
-async function freePort (): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    const server = createServer().listen(port, '127.0.0.1')
-    const free = await once(server, 'listening').then(() => true, () => false)
-    if (!free) continue
-    server.close()
-    await once(server, 'close')
-    return port
   }
 }

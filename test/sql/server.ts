@@ -4,12 +4,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
+import { endTogether, freePort } from '../child.ts'
 import type { ChildProcess } from 'node:child_process'
 
 const startMs = 60_000
@@ -97,7 +97,7 @@ async function start (kind: Kind, ...setup: string[]): Promise<SqlServer> {
     async restart () {
       const [command, ...args] = kind.serve(folder, port)
       child = spawn(command, args, { stdio: 'ignore', cwd: folder, ...identity })
-      endTogether(child)
+      endTogether(child, 'QUIT')
       await answers(() => kind.run(port, ['SELECT 1'], ''), child)
     },
     async stop () {
@@ -131,23 +131,4 @@ async function answers (ask: () => Promise<void>, child: ChildProcess): Promise<
 function identityOf (user: string): { readonly uid?: number, readonly gid?: number } {
   if (process.getuid?.() !== 0) return {}
   return { uid: Number(execFileSync('id', ['-u', user])), gid: Number(execFileSync('id', ['-g', user])) }
-}
-
-/** A shell that waits for the end of this process, which closes its input, and then ends the child. */
-function endTogether (child: ChildProcess): void {
-  const guard = spawn('sh', ['-c', 'read line; kill -QUIT "$1"; sleep 1; kill -9 "$1"', 'sh', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
-  guard.unref()
-  child.once('exit', () => guard.kill('SIGKILL'))
-}
-
-async function freePort (): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    const server = createServer().listen(port, '127.0.0.1')
-    const free = await once(server, 'listening').then(() => true, () => false)
-    if (!free) continue
-    server.close()
-    await once(server, 'close')
-    return port
-  }
 }

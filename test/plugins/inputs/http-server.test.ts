@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import httpServer from '../../../plugins/inputs/http-server/index.ts'
+import { freePort } from '../../child.ts'
 import { configure } from '../../conform/configure.ts'
 import { fakeContext, until } from '../../conform/context.ts'
 import { conformInput } from '../../conform/input.ts'
@@ -370,10 +371,4 @@ async function occupied (): Promise<{ port: number, close (): Promise<void> }> {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return { port, async close () { server.close(); await once(server, 'close') } }
-}
-
-async function freePort (): Promise<number> {
-  const { port, close } = await occupied()
-  await close()
-  return port
 }

@@ -1,4 +1,3 @@
-import '../plain-threads.ts'
 import t from 'tap'
 import { AttemptFailed, runPipeline } from '../../../runtime/jobs/pipeline-run.ts'
 import { range } from '../../conform/broker.ts'
