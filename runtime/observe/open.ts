@@ -2,6 +2,7 @@
 
 import { Measured } from './measured.ts'
 import { Recorder } from './recorder.ts'
+import { StoreReader } from './store-reader.ts'
 import type { EmbeddedState } from '../clickhouse/embedded.ts'
 import type { Fleet } from '../fleet.ts'
 import type { Platform } from '../platform.ts'
@@ -9,6 +10,8 @@ import type { RecorderState } from './recorder.ts'
 
 export interface Observe {
   readonly measured: Measured
+  /** Reads what is kept. */
+  readonly reader: StoreReader
   /** How the recorder is: also where it only waits for its database, which is no failure of its own. */
   readonly state: RecorderState
   /** The recorder, where it needs somebody's hand. */
@@ -25,14 +28,19 @@ interface Around {
 export function openObserve (platform: Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'config' | 'log' | 'rowsDropped'>, { fleet, engine }: Around): Observe {
   const { broker, supervisor, clickhouse, config, log } = platform
   const recorder = new Recorder({ broker, clickhouse, bytesMax: config.observeGigabytes * 2 ** 30, isControl: () => fleet.isControl, log })
+  const reader = new StoreReader(clickhouse)
   const measured = new Measured({
     supervisor, broker, fleet, get rowsDropped () { return platform.rowsDropped }, get recorded () { return recorder.state }, get engine () { return engine() }
   })
   return {
     measured,
+    reader,
     get state () { return recorder.state },
     failing: () => recorder.state.needsHand ? [{ name: 'observe', reasons: [`Logs and metrics are not stored: ${recorder.state.reason}`] }] : [],
     open: () => recorder.open(),
-    close: () => recorder.close()
+    async close () {
+      await recorder.close()
+      await reader.close()
+    }
   }
 }
