@@ -1,0 +1,24 @@
+// All pages of the panel: where they are, who may open them, and how their code is loaded. Each one is a chunk of its own.
+
+import type { VNode } from './kit/html.ts'
+import type { IconName } from './parts/icon.ts'
+import type { Route } from './kit/route.ts'
+
+/** A page draws what the address names: `path` without the name of the page. */
+export type PageComponent = (props: { readonly path: readonly string[], readonly query: Route['query'] }) => VNode
+
+export interface PageEntry {
+  readonly id: string
+  readonly title: string
+  readonly icon: IconName
+  /** Without it the page is shown as locked, with the name of the scope. */
+  readonly scope?: string
+  /** Pressed after g. */
+  readonly key: string
+  readonly load: () => Promise<{ readonly default: PageComponent }>
+}
+
+/** In the order of the navigation. */
+export const pages: readonly PageEntry[] = [
+  { id: 'home', title: 'Home', icon: 'home', scope: 'platform:read', key: 'h', load: () => import('./pages/home.ts') }
+]
