@@ -10,6 +10,8 @@ import { checkYaml } from './check.ts'
 import { decoded, parseAddress, withParameters } from './clickhouse/address.ts'
 import { describe, PlatformError } from './errors.ts'
 import { coreScalar, interpolate } from './interpolate.ts'
+import { oidcOf, tlsOf } from './endpoint-config.ts'
+import type { OidcConfig } from './endpoint-config.ts'
 import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { Environment } from './interpolate.ts'
 import { collect, configInvalid } from './problems.ts'
@@ -30,6 +32,12 @@ export interface PlatformConfig {
   readonly name: string
   /** `worker`: it never becomes the control side. */
   readonly role: typeof roles[number]
+  /** Certificate and key (PEM); undefined: plain HTTP. */
+  readonly tls: { readonly cert: string, readonly key: string } | undefined
+  /** Whether other machines may be answered without TLS. */
+  readonly insecureHttp: boolean
+  /** An OpenID Connect provider that people log in with; undefined: none. */
+  readonly oidc: OidcConfig | undefined
   /** Where other machines reach it; empty: where it listens. */
   readonly advertisedUrl: string
   /** Absolute. */
@@ -67,6 +75,14 @@ interface Key {
 export const platformKeys: Readonly<Record<string, Key>> = {
   port: { variable: 'TWOLANE_PORT', schema: { type: 'integer', minimum: 0, maximum: 65_535, default: 8080, description: 'Port of the control panel and the API; 0: any free one.' } },
   host: { variable: 'TWOLANE_HOST', schema: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' } },
+  tls_certificate_file: { variable: 'TWOLANE_TLS_CERTIFICATE_FILE', schema: { type: 'string', default: '', description: 'Certificate with its chain (PEM); with tls_key_file the panel and the API speak HTTPS.' } },
+  tls_key_file: { variable: 'TWOLANE_TLS_KEY_FILE', schema: { type: 'string', default: '', description: 'Its private key (PEM).' } },
+  insecure_http: { variable: 'TWOLANE_INSECURE_HTTP', schema: { type: 'boolean', default: false, description: 'Answer other machines without TLS: for a proxy in front that speaks it.' } },
+  oidc_issuer: { variable: 'TWOLANE_OIDC_ISSUER', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'Address of an OpenID Connect provider that people log in with; empty: none.' } },
+  oidc_client_id: { variable: 'TWOLANE_OIDC_CLIENT_ID', schema: { type: 'string', default: '', description: 'What the provider knows the platform as.' } },
+  oidc_client_secret: { variable: 'TWOLANE_OIDC_CLIENT_SECRET', schema: { type: 'string', default: '', description: 'Its secret there.', writeOnly: true } },
+  oidc_title: { variable: 'TWOLANE_OIDC_TITLE', schema: { type: 'string', default: 'Single sign-on', description: 'What the button of that login says.' } },
+  oidc_roles: { variable: 'TWOLANE_OIDC_ROLES', schema: { type: 'string', pattern: '^(?:\\s*[^=,]+=\\s*[a-z0-9][a-z0-9_-]*\\s*(?:,|$))*$', default: '', description: 'Roles by the claim groups, as group=role, group=role; who is in none of them has no role until an admin gives one.' } },
   data_folder: { variable: 'TWOLANE_DATA', schema: { type: 'string', minLength: 1, default: './data', description: 'Folder of all state; relative to the project.' } },
   name: { variable: 'TWOLANE_NAME', schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{0,100}$', default: '', description: 'Name of this process among several on one broker; empty: made of host name and data folder.' } },
   role: { variable: 'TWOLANE_ROLE', schema: { type: 'string', enum: [...roles], default: 'any', description: 'worker: runs pipelines only; any: may be the control side, too, which one of them is at a time.' } },
@@ -132,6 +148,9 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     name: name === '' ? `${hostname()}-${crc32(dataFolder).toString(16).padStart(8, '0')}` : name,
     role: value['role'] as PlatformConfig['role'],
     advertisedUrl: value['advertised_url'] as string,
+    tls: await tlsOf(root, value),
+    insecureHttp: value['insecure_http'] as boolean,
+    oidc: oidcOf(value),
     dataFolder,
     kafka: await kafkaOf(root, value),
     clickhouse: clickhouseOf(root, value),
@@ -143,7 +162,7 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     filesAllow: listOf(value['files_allow'] as string),
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
-    secrets: [...new Set([...yaml.secrets, ...secretsOf([value['clickhouse'] as string, value['warehouse'] as string], [token, value['kafka_password'] as string])])]
+    secrets: [...new Set([...yaml.secrets, ...secretsOf([value['clickhouse'] as string, value['warehouse'] as string], [token, value['kafka_password'] as string, value['oidc_client_secret'] as string])])]
   }
 }
 

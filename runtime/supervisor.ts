@@ -52,8 +52,10 @@ export interface ReloadOptions {
   /** Nothing is applied when the plan would be another one by now. */
   readonly planHash?: string
   readonly edit?: Edit
-  /** The only pipeline that changes: what is wrong in the files of others, or new in them, waits for its own reload. */
-  readonly only?: string
+  /** The only pipelines that change: what is wrong in the files of others, or new in them, waits for its own reload. */
+  readonly only?: string | readonly string[]
+  /** With `only`: topics that there are no schemas of any more. */
+  readonly gone?: readonly string[]
 }
 
 /** The other processes that run the same pipelines. */
@@ -123,9 +125,9 @@ export class Supervisor {
     await Promise.all(starting)
   }
 
-  /** What a reload would do now. */
-  async plan (): Promise<Plan> {
-    return planFor(this.#stage, await readFiles(this.#options.root))
+  /** What a reload would do now, or one of other files. */
+  async plan (files?: Files): Promise<Plan> {
+    return planFor(this.#stage, files ?? await readFiles(this.#options.root))
   }
 
   /** Reads the files again and applies them, here and in all of `peers`. Never throws for what is wrong in them: the receipt says it. */
@@ -151,10 +153,10 @@ export class Supervisor {
     })
   }
 
-  async #reload ({ planHash, edit, only }: ReloadOptions, peers: Peers): Promise<Receipt> {
+  async #reload ({ planHash, edit, only, gone }: ReloadOptions, peers: Peers): Promise<Receipt> {
     const began = performance.now()
     const read = await readFiles(this.#options.root)
-    const files = only === undefined ? read : this.#changedIn(only, read)
+    const files = only === undefined ? read : this.#changedIn([only].flat(), read, gone)
     const plan = planFor(this.#stage, files)
     if (planHash !== undefined && plan.hash !== planHash) throw new PlatformError('STALE_PLAN', 'The files or the running pipelines have changed since the plan was made', { remedy: 'Make a new plan.' })
     const { runtimes, ...applied } = await this.#applyEverywhere(files, plan, peers)
@@ -194,13 +196,13 @@ export class Supervisor {
     this.#files = files
   }
 
-  /** The files as they were loaded, but for one pipeline and the schemas, which are as they were read now. */
-  #changedIn (id: string, read: Files): Files {
-    const pipelines = new Map(this.#files.pipelines)
-    const pipeline = read.pipelines.get(id)
-    if (pipeline === undefined) pipelines.delete(id)
-    else pipelines.set(id, pipeline)
-    return { pipelines, schemas: new Map([...this.#files.schemas, ...read.schemas]), problems: read.problems.filter(({ file }) => file === fileOf(id)) }
+  /** The files as they were loaded, but for some pipelines and the schemas, which are as they were read now. */
+  #changedIn (ids: readonly string[], read: Files, gone: readonly string[] = []): Files {
+    const kept = [...this.#files.pipelines].filter(([id]) => !ids.includes(id))
+    const pipelines = new Map([...kept, ...[...read.pipelines].filter(([id]) => ids.includes(id))])
+    const schemas = new Map([...this.#files.schemas, ...read.schemas])
+    for (const topic of gone) if (!read.schemas.has(topic)) schemas.delete(topic)
+    return { pipelines, schemas, problems: read.problems.filter(({ file }) => ids.some(id => file === fileOf(id))) }
   }
 
   async pause (id: string): Promise<void> {

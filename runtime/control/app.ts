@@ -6,11 +6,22 @@ import cookie from '@fastify/cookie'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
 import fastify from 'fastify'
+import { auditRequests } from './audited.ts'
+import { auditRoutes } from './audit.ts'
 import { boundaryRoutes } from './boundary.ts'
+import { changeRoutes } from './changes.ts'
+import { explainRoutes } from './explain.ts'
+import { fileRoutes } from './files.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
+import { gatewayRoutes } from './gateway.ts'
 import { healthRoutes } from './health.ts'
 import { jobRoutes } from './jobs.ts'
+import { liveRoutes } from './live.ts'
+import { logRoutes } from './logs.ts'
+import { loginRoutes } from './login.ts'
+import { meRoutes } from './me.ts'
 import { metricsRoutes } from './metrics.ts'
+import { panelRoutes } from './panel.ts'
 import { parityRoutes } from './parity.ts'
 import { pipelineRoutes } from './pipelines.ts'
 import { pluginRoutes } from './plugins.ts'
@@ -20,9 +31,17 @@ import { queryRoutes } from './query.ts'
 import { redeliverRoutes } from './redeliver.ts'
 import { reloadRoutes } from './reload.ts'
 import { replayRoutes } from './replay.ts'
+import { roleRoutes } from './roles.ts'
 import { RouteTable } from './route-table.ts'
 import { runtimeRoutes } from './runtimes.ts'
+import { sqlRoutes } from './sql.ts'
+import { seriesRoutes } from './series.ts'
+import { statusRoutes } from './status.ts'
+import { teamRoutes } from './teams.ts'
+import { tokenRoutes } from './tokens.ts'
+import { limitSockets } from './sockets.ts'
 import { topicRoutes } from './topics.ts'
+import { userRoutes } from './users.ts'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Socket } from 'node:net'
 import type { Rates } from './guard.ts'
@@ -38,10 +57,11 @@ export interface ClientLimits extends Rates {
   readonly idleMsMax: number
   readonly lookMs: number
   readonly socketsMax: number
+  readonly socketsPerAddressMax: number
   readonly queriesMax: number
 }
 
-export const clientLimits: ClientLimits = { bodyBytesMax: 2 ** 20, headersMsMax: 10_000, requestMsMax: 30_000, idleMsMax: 120_000, lookMs: 1000, socketsMax: 1000, queriesMax: 8, requestsPerSecondMax: 200, wrongTokensPerMinuteMax: 60 }
+export const clientLimits: ClientLimits = { bodyBytesMax: 2 ** 20, headersMsMax: 10_000, requestMsMax: 30_000, idleMsMax: 120_000, lookMs: 1000, socketsMax: 1000, socketsPerAddressMax: 100, queriesMax: 8, requestsPerSecondMax: 200, wrongTokensPerMinuteMax: 60 }
 
 export interface AppOptions {
   readonly limits?: ClientLimits
@@ -55,17 +75,19 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
     connectionTimeout: limits.idleMsMax,
+    ...(platform.config.tls !== undefined && { https: { ...platform.config.tls, minVersion: 'TLSv1.2' as const, headersTimeout: limits.headersMsMax, connectionsCheckingInterval: limits.lookMs, maxHeaderSize: 16_384 } }),
     http: { headersTimeout: limits.headersMsMax, connectionsCheckingInterval: limits.lookMs, maxHeaderSize: 16_384 },
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
     genReqId: () => crypto.randomUUID(),
     frameworkErrors: (error, request, reply) => {
-      addHeaders(request, reply)
+      addHeaders(platform, request, reply)
       answerError(platform, error, request, reply)
     },
     clientErrorHandler: answerBrokenRequest
   })
   app.server.maxConnections = limits.socketsMax
+  limitSockets(app.server, { perAddressMax: limits.socketsPerAddressMax })
   // A query string is text, whatever it says. In a body a null is not a false, nor a 0.
   const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true })) as [Ajv, Ajv]
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? json : text).compile(schema as object))
@@ -75,9 +97,13 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
   app.setErrorHandler((error: FastifyError | PlatformError, request, reply) => answerError(platform, error, request, reply))
   app.setNotFoundHandler((request, reply) => answerNotFound(platform, table, request, reply))
   app.decorateRequest('principal', undefined)
+  app.decorateRequest('session', undefined)
+  // First: the guard looks at the cookies.
+  await app.register(cookie)
+  auditRequests(app, platform)
   const guard = makeGuard(platform, limits)
   app.addHook('onRequest', async (request, reply) => {
-    addHeaders(request, reply)
+    addHeaders(platform, request, reply)
     guard(request, reply)
     await checkControl(platform, request)
   })
@@ -86,7 +112,6 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     complete(route)
   })
 
-  await app.register(cookie)
   await app.register(websocket, { options: { maxPayload: limits.bodyBytesMax } })
   await app.register(swagger, {
     openapi: {
@@ -97,11 +122,25 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     }
   })
   await app.register(async routes => {
+    panelRoutes(routes, platform)
     healthRoutes(routes, platform)
+    statusRoutes(routes, platform)
+    loginRoutes(routes, platform)
+    meRoutes(routes, platform)
+    userRoutes(routes, platform)
+    teamRoutes(routes, platform)
+    roleRoutes(routes, platform)
+    tokenRoutes(routes, platform)
+    explainRoutes(routes, platform)
+    auditRoutes(routes, platform)
     metricsRoutes(routes, platform)
     pipelineRoutes(routes, platform)
     jobRoutes(routes, platform)
+    logRoutes(routes, platform)
+    seriesRoutes(routes, platform)
     reloadRoutes(routes, platform)
+    changeRoutes(routes, platform)
+    fileRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)
     redeliverRoutes(routes, platform)
@@ -111,6 +150,9 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     boundaryRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
     qualityRoutes(routes, platform)
+    liveRoutes(routes, platform)
+    sqlRoutes(routes, platform)
+    await gatewayRoutes(routes, platform)
   })
   app.get('/openapi.json', { config: { access: 'anyone' }, schema: { hide: true } }, async () => app.swagger())
   await app.ready()

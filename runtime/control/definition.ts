@@ -4,6 +4,8 @@ import { isMap, isScalar, parseDocument, stringify, visit } from 'yaml'
 import { PlatformError } from '../errors.ts'
 import { mask } from '../pipeline.ts'
 import { configInvalid } from '../problems.ts'
+import { placeOf } from '../setup/hosts.ts'
+import { stepName } from '../setup/step-name.ts'
 import { readYaml } from '../yaml.ts'
 import type { Document, Node } from 'yaml'
 import type { Json } from '../plugin.ts'
@@ -35,8 +37,9 @@ export function mergeYaml (old: string | undefined, definition: Definition): str
 }
 
 /**
- * Secrets that stand in a file are shown as ***. Whoever sends *** back means the secret that stands at the same place in
- * the old text; where there is none it must be written anew.
+ * Secrets that stand in a file are shown as ***. Whoever sends *** back means the secret that stands at the same place of
+ * the same step in the old text; where there is none it must be written anew. So it must where the step leads to another
+ * host by now: a secret is not sent to a host that it was not written for.
  */
 export function restoreSecrets (file: string, old: string | undefined, text: string): string {
   const document = text.includes(mask) ? documentOf(text) : undefined
@@ -47,14 +50,36 @@ export function restoreSecrets (file: string, old: string | undefined, text: str
     Scalar (key, node, ancestors) {
       if (key === 'key' || node.value !== mask || node.range === undefined || node.range === null) return
       const path = pathOf([...ancestors as readonly Node[], node])
-      const kept = before?.getIn(path, true) as Node | undefined
-      if (kept?.range === undefined || kept.range === null) {
-        throw configInvalid([readYaml(file, text).problem(path, '*** stands for a secret, and the file has none at this place; write the secret, or a variable')])
+      const problem = (message: string): PlatformError => configInvalid([readYaml(file, text).problem(path, message)])
+      const from = before === undefined ? path : oldPath(before, document, path)
+      const kept = before?.getIn(from, true) as Node | undefined
+      if (before === undefined || kept?.range === undefined || kept.range === null || kept.range[0] === kept.range[1]) {
+        throw problem('*** stands for a secret, and the file has none at this place; write the secret, or a variable')
+      }
+      if (placeOf(stepAt(before, from)) !== placeOf(stepAt(document, path))) {
+        throw problem('*** stands for a secret that was saved for another host; write the secret anew')
       }
       splices.push({ from: node.range[0], to: node.range[1], text: sourceOf(old as string, kept) })
     }
   })
   return splices.reduceRight((spliced, { from, to, text }) => `${spliced.slice(0, from)}${text}${spliced.slice(to)}`, text)
+}
+
+/** Where the step of the new path stands in the old document: steps of lists are told by their names. */
+function oldPath (before: Document, document: Document, path: ReadonlyArray<string | number>): ReadonlyArray<string | number> {
+  const [group, index] = path
+  if ((group !== 'outputs' && group !== 'transforms') || typeof index !== 'number') return path
+  const kind = group === 'outputs' ? 'output' : 'transform'
+  const steps = (before.toJSON() as Readonly<Record<string, unknown>>)[group]
+  const name = stepName(kind, stepAt(document, path))
+  const at = Array.isArray(steps) ? steps.findIndex(step => stepName(kind, step as Json) === name) : -1
+  return at < 0 ? path : [group, at, ...path.slice(2)]
+}
+
+/** The step that a path leads into; what stands at the path's first key where it is none of a list. */
+function stepAt (document: Document, path: ReadonlyArray<string | number>): Json {
+  const node = document.getIn(path.slice(0, typeof path[1] === 'number' ? 2 : 1), true) as Node | undefined
+  return node === undefined ? null : node.toJSON() as Json
 }
 
 /** On one line where the node is a scalar; a map or list of secrets as JSON, which is YAML. */
