@@ -31,6 +31,8 @@ export interface Answer {
   readonly contentType: string
   /** How the body is packed; undefined: it is not. */
   readonly encoding: string | undefined
+  /** What else the engine says of it, such as `x-clickhouse-format`. */
+  readonly headers: Dispatcher.ResponseData['headers']
 }
 
 /** How much of the end of a body is kept, to see whether it is an error. The engine cuts its texts below that. */
@@ -64,7 +66,8 @@ export async function ask (clickhouse: string, statement: Statement): Promise<An
   return {
     body: encoding === undefined && tag !== undefined ? body.compose(new Ended(tag)) as unknown as Readable : body,
     contentType: String(headers['content-type'] ?? 'text/plain'),
-    encoding
+    encoding,
+    headers
   }
 }
 
