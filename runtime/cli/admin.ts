@@ -15,6 +15,8 @@ export interface Admin {
   json<T> (method: 'GET' | 'POST', path: string, also?: number, body?: object): Promise<T>
   /** An answer that is no JSON, as it comes. */
   stream (path: string, text: string): Promise<Readable>
+  /** Likewise, of a GET; it goes on until the platform ends it, or the signal. */
+  follow (path: string, signal: AbortSignal | undefined): Promise<Readable>
 }
 
 /** Options of every command that talks to the platform. */
@@ -22,13 +24,14 @@ export const adminOptions = { token: { type: 'string' } } as const
 
 export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, token: string | undefined): Promise<Admin> {
   const address = await findPlatform({ root, env, token })
-  const send = async (method: 'GET' | 'POST', path: string, text?: string, type = 'text/plain'): Promise<Awaited<ReturnType<typeof request>>> => {
+  const send = async (method: 'GET' | 'POST', path: string, text?: string, type = 'text/plain', signal?: AbortSignal): Promise<Awaited<ReturnType<typeof request>>> => {
     try {
       return await request(`${address.url}${path}`, {
         method,
         headers: { authorization: `Bearer ${address.token}`, 'user-agent': 'twolane', ...(text !== undefined && { 'content-type': type }) },
         headersTimeout: ANSWER_MS_MAX,
-        ...(text !== undefined && { body: text })
+        ...(text !== undefined && { body: text }),
+        ...(signal !== undefined && { signal })
       })
     } catch (cause) {
       throw new PlatformError('NOT_RUNNING', `No platform answers at ${address.url}: ${describe(cause)}`, { remedy: 'Start it with npm start, or set TWOLANE_URL to its address.', cause })
@@ -46,6 +49,11 @@ export async function connect ({ root, env }: Pick<Terminal, 'root' | 'env'>, to
     },
     async stream (path, text) {
       const { statusCode, body } = await send('POST', path, text)
+      if (statusCode !== 200) throw refusal(statusCode, await body.text())
+      return body
+    },
+    async follow (path, signal) {
+      const { statusCode, body } = await send('GET', path, undefined, undefined, signal)
       if (statusCode !== 200) throw refusal(statusCode, await body.text())
       return body
     }

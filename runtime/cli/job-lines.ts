@@ -1,13 +1,13 @@
 // Jobs and runs as lines for people.
 
 import { count, duration, moment, size, table } from './table.ts'
-import type { RunDetail, ShownJob, ShownRun } from './job.ts'
+import type { RunDetail, ShownDay, ShownJob, ShownRun } from './job.ts'
 
 export function jobTable (jobs: readonly ShownJob[]): string[] {
   return table(['JOB', 'STATE', 'SCHEDULE', 'NEXT', 'LAST RUN', 'ROWS', 'REASON'], jobs.map(jobRow), ['ROWS'])
 }
 
-function jobRow ({ id, schedule, paused, next, running, queued, last }: ShownJob): string[] {
+function jobRow ({ id, schedule, paused, next: [next], running, queued, last }: ShownJob): string[] {
   const waiting = running === undefined && queued > 0 ? 'queued' : ''
   const state = running !== undefined ? 'running' : waiting !== '' ? waiting : paused ? 'paused' : last?.state === 'failed' ? 'failed' : 'scheduled'
   return [
@@ -22,10 +22,12 @@ function jobRow ({ id, schedule, paused, next, running, queued, last }: ShownJob
 }
 
 export function jobLines (job: ShownJob, runs: readonly ShownRun[]): string[] {
-  const { id, kind, description, schedule, catch_up: catchUp, paused, next, queued } = job
+  const { id, kind, description, schedule, words, zone, catch_up: catchUp, paused, next, queued } = job
   return [
     `${id} (${kind})${description === '' ? '' : `: ${description}`}`,
-    `Schedule: ${schedule}${schedule === 'manual' ? '' : `, catch-up ${catchUp}`}${paused ? ', paused' : ''}${next === undefined ? '' : `, next at ${moment(next)}`}`,
+    `Schedule: ${schedule}${schedule === 'manual' ? '' : `, catch-up ${catchUp}`}${paused ? ', paused' : ''}`,
+    ...schedule === 'manual' ? [] : [`In words: ${words}, ${zone}`],
+    ...next.length === 0 ? [] : [`Next: ${next.map(moment).join(', ')}`],
     ...queued === 0 ? [] : [`Waiting: ${queued} runs`],
     '',
     ...runs.length === 0 ? ['There were no runs yet'] : table(['RUN', 'STATE', 'KIND', 'INTERVAL', 'TOOK', 'ROWS', 'REJECTED', 'STARTED BY', 'REASON'], runs.map(runRow), ['TOOK', 'ROWS', 'REJECTED'])
@@ -46,7 +48,7 @@ export function runLines (run: RunDetail): string[] {
     ...run.retry_at === 0 ? [] : [`It is tried again at ${moment(run.retry_at)}`],
     ...steps.length === 0 ? [] : ['', ...table(['STEP', 'ROWS', 'SIZE', 'REJECTED'], steps.map(({ step, rows, bytes, rejected }) => [step, count(rows), size(bytes), count(rejected)]), ['ROWS', 'SIZE', 'REJECTED'])],
     ...attempts.length < 2 ? [] : ['', ...table(['ATTEMPT', 'BEGAN', 'OUTCOME', 'REASON'], attempts.map(({ started, outcome, error }, i) => [`${i + 1}`, moment(started), outcome, error]))],
-    ...log.length === 0 ? [] : ['', ...log.map(({ time, level, message, fields }) => `${moment(time)} ${level.padEnd(5)} ${message}${fieldsOf(fields)}`)]
+    ...log.length === 0 ? [] : ['', ...log.map(logLine)]
   ]
 }
 
@@ -81,6 +83,26 @@ function intervalOf ({ from, to }: Pick<ShownRun, 'from' | 'to'>): string {
 
 function tookOf ({ started, ended }: ShownRun): string {
   return started === 0 ? '' : duration(Math.max(0, (ended === 0 ? Date.now() : ended) - started) / 1000)
+}
+
+/** A line of a run's log. */
+export function logLine ({ time, level, message, fields }: RunDetail['log'][number]): string {
+  return `${moment(time)} ${level.padEnd(5)} ${message}${fieldsOf(fields)}`
+}
+
+const marks = { done: '■', failed: '✗', running: '▶', missing: '·' } as const
+
+/** A line a week, Monday first: a mark a day. */
+export function dayLines (days: readonly ShownDay[]): string[] {
+  const weeks = new Map<string, string[]>()
+  for (const { day, state } of days) {
+    const weekday = (new Date(`${day}T00:00:00Z`).getUTCDay() + 6) % 7
+    const monday = new Date(Date.parse(`${day}T00:00:00Z`) - weekday * 86_400_000).toISOString().slice(0, 10)
+    const week = weeks.get(monday) ?? weeks.set(monday, new Array<string>(7).fill(' ')).get(monday) as string[]
+    week[weekday] = marks[state]
+  }
+  const count = (state: ShownDay['state']): string => `${marks[state]} ${state} ${days.filter(day => day.state === state).length}`
+  return [...[...weeks].map(([monday, week]) => `${monday} ${week.join(' ')}`), '', (['done', 'failed', 'running', 'missing'] as const).map(count).join('   ')]
 }
 
 function fieldsOf (fields: Readonly<Record<string, unknown>>): string {

@@ -3,7 +3,8 @@
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { follow } from './job-progress.ts'
-import { cancelLine, intervalLines, jobLines, jobTable, runLine, runLines } from './job-lines.ts'
+import { cancelLine, dayLines, intervalLines, jobLines, jobTable, logLine, runLine, runLines } from './job-lines.ts'
+import { lines } from './lines.ts'
 import { UsageError } from './terminal.ts'
 import type { Admin } from './admin.ts'
 import type { Json } from '../plugin.ts'
@@ -37,10 +38,19 @@ export interface ShownJob {
   readonly catch_up: string
   readonly paused: boolean
   readonly healthy: boolean
-  readonly next?: number
+  readonly words: string
+  readonly zone: string
+  /** ms since 1970. */
+  readonly next: readonly number[]
   readonly queued: number
   readonly running?: ShownRun
   readonly last?: ShownRun
+}
+export interface ShownDay {
+  readonly day: string
+  readonly state: 'done' | 'failed' | 'running' | 'missing'
+  readonly run: string | null
+  readonly rows: number
 }
 export interface RunDetail extends ShownRun {
   readonly steps: ReadonlyArray<{ readonly step: string, readonly rows: number, readonly bytes: number, readonly rejected: number }>
@@ -62,6 +72,7 @@ interface Values {
   readonly json: boolean
   readonly 'no-wait': boolean
   readonly 'dry-run': boolean
+  readonly all: boolean
   readonly from?: string | undefined
   readonly to?: string | undefined
   readonly param?: readonly string[] | undefined
@@ -73,7 +84,12 @@ const verbs: Readonly<Record<string, readonly [call: (call: Call) => Promise<num
   show: [show, 1, 2],
   run: [start, 1, 1],
   backfill: [backfill, 1, 1],
-  cancel: [cancel, 1, 2]
+  cancel: [cancel, 1, 2],
+  retry: [retry, 1, 2],
+  pause: [call => setPaused(call, 'pause'), 0, 1],
+  resume: [call => setPaused(call, 'resume'), 0, 1],
+  days: [days, 1, 1],
+  log: [log, 1, 2]
 }
 
 /** Resolves to 1 where a run that was waited for did not succeed. */
@@ -86,6 +102,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
       json: { type: 'boolean', default: false },
       'no-wait': { type: 'boolean', default: false },
       'dry-run': { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
       from: { type: 'string' },
       to: { type: 'string' },
       param: { type: 'string', multiple: true }
@@ -98,7 +115,8 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
 }
 
 async function list ({ admin, terminal, values }: Call): Promise<number> {
-  const { jobs } = await admin.json<{ jobs: ShownJob[] }>('GET', '/v1/jobs')
+  const { jobs, paused } = await admin.json<{ jobs: ShownJob[], paused: boolean }>('GET', '/v1/jobs')
+  if (paused && !values.json) terminal.print('All jobs are paused: npx twolane job resume --all')
   for (const line of values.json ? [JSON.stringify(jobs)] : jobs.length === 0 ? ['There are no jobs'] : jobTable(jobs)) terminal.print(line)
   return 0
 }
@@ -147,6 +165,46 @@ async function cancel ({ admin, terminal, values, names: [job = '', run] }: Call
   }
   const cancelled = await admin.json<ShownRun>('POST', `${pathOf(job, id)}/cancel`, 202)
   terminal.print(values.json ? JSON.stringify(cancelled) : cancelLine(cancelled))
+  return 0
+}
+
+/** The run that is named, or else the last one that ended. */
+async function retry ({ admin, terminal, values, names: [job = '', run] }: Call): Promise<number> {
+  const id = run ?? (await admin.json<ShownJob>('GET', `/v1/jobs/${encodeURIComponent(job)}`)).last?.id
+  if (id === undefined) {
+    terminal.complain(`No run of ${job} has ended yet`)
+    return 1
+  }
+  return answer([await admin.json<ShownRun>('POST', `${pathOf(job, id)}/retry`, 202)], { admin, terminal, values })
+}
+
+async function setPaused ({ admin, terminal, values, names: [job] }: Call, action: 'pause' | 'resume'): Promise<number> {
+  if ((job === undefined) !== values.all) throw new UsageError(`"job ${action}" takes the name of a job, or --all`)
+  const path = job === undefined ? '/v1/jobs' : `/v1/jobs/${encodeURIComponent(job)}`
+  const { paused } = await admin.json<{ readonly paused: boolean }>('POST', `${path}/${action}`)
+  if (values.json) terminal.print(JSON.stringify({ job: job ?? null, paused }))
+  else terminal.print(`${job ?? 'All jobs'} ${job === undefined ? 'are' : 'is'} ${paused ? 'paused' : 'resumed'}${paused && action === 'resume' ? ', and all jobs are still paused: npx twolane job resume --all' : ''}`)
+  return 0
+}
+
+async function days ({ admin, terminal, values: { from, to, json }, names: [job = ''] }: Call): Promise<number> {
+  const query = new URLSearchParams({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) })
+  const { days } = await admin.json<{ days: ShownDay[] }>('GET', `/v1/jobs/${encodeURIComponent(job)}/days?${query}`)
+  for (const line of json ? [JSON.stringify(days)] : dayLines(days)) terminal.print(line)
+  return 0
+}
+
+/** Of the run that is named, of the one under way, or of the last one: until its end or Ctrl-C. */
+async function log ({ admin, terminal, values, names: [job = '', run] }: Call): Promise<number> {
+  const shown = run === undefined ? await admin.json<ShownJob>('GET', `/v1/jobs/${encodeURIComponent(job)}`) : undefined
+  const id = run ?? shown?.running?.id ?? shown?.last?.id
+  if (id === undefined) {
+    terminal.complain(`There were no runs of ${job} yet`)
+    return 1
+  }
+  for await (const line of lines(await admin.follow(`${pathOf(job, id)}/log`, terminal.signal))) {
+    terminal.print(values.json ? line : logLine(JSON.parse(line) as RunDetail['log'][number]))
+  }
   return 0
 }
 

@@ -24,7 +24,9 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   pause: ['<pipeline>', 'stop a pipeline until it is resumed'],
   resume: ['<pipeline>', 'let a paused pipeline run again'],
   restart: ['<pipeline>', 'stop a pipeline and start it anew'],
-  job: ['list | show <job> [run] | run <job> [--from t] [--to t] [--param name=value] [--no-wait] | backfill <job> --from t --to t [--dry-run] [--no-wait] | cancel <job> [run]; each [--json]', 'show jobs and runs, start, repeat and cancel them'],
+  job: ['list | show <job> [run] | run <job> [--from t] [--to t] [--param name=value] [--no-wait] | backfill <job> --from t --to t [--dry-run] [--no-wait] | cancel <job> [run] | retry <job> [run] [--no-wait] | log <job> [run] | days <job> [--from t] [--to t] | pause <job>|--all | resume <job>|--all; each [--json]', 'show jobs, runs, their logs and days; start, repeat, cancel, pause and resume them'],
+  logs: ['[words] [--part name] [--step name] [--level name] [--last 6h] [--from t] [--to t] [--limit n] [--follow] [--json]', 'search the log of every part, and follow it'],
+  costs: ['[--json]', 'show what the platform costs this month, by part and dataset'],
   tail: ['<topic> [--follow] [--rows n] [--json]', 'show the last rows of a topic'],
   rejected: ['<topic> [--reason text] [--step name] [--limit n] [--json]', 'show refused rows that wait, by reason'],
   redeliver: ['<topic> [--reason text] [--step name] [--dry-run] [--at-least-once] [--json]', 'take refused rows through the pipelines as they are now'],
@@ -35,6 +37,9 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   query: ['"<sql>" [--format name]', 'send one statement to ClickHouse'],
   clickhouse: ['[--data folder] [--host address] [--port n] [--user name] [--memory-gigabytes n]', 'run the embedded ClickHouse alone, for several runtimes to share, until Ctrl-C'],
   move: ['--to kafka://host:port[,host:port] [--clickhouse url] [--lake s3://bucket/prefix] [--lake-endpoint url] [--lake-region name] [--dry-run]', 'take an embedded installation along to Kafka, a ClickHouse server and a store, and compare all that is there then'],
+  backup: ['[--to folder|s3://bucket/prefix] | --list | --verify <id>; each [--json]', 'make a backup of everything, or bring one back into a scratch place'],
+  restore: ['<place>[/<id>] [--keep-files]', 'bring a backup back into an empty data folder'],
+  check: ['[test…] [--json]', 'run the tests of the platform: connections, tables, certificates, lakes, backup'],
   simulate: ['<source> [options]', 'run a source that behaves like the real one, until Ctrl-C']
 }
 

@@ -1,9 +1,14 @@
 // Jobs and runs as the API shows them.
 
+import { firesFrom } from '../jobs/clock.ts'
 import { formatWhen } from '../jobs/schedule-file.ts'
+import { wordsOf, zoneOf } from '../jobs/words.ts'
 import { hasEnded } from '../jobs/record.ts'
 import type { JobStatus } from '../jobs/jobs.ts'
 import type { RunRecord } from '../jobs/record.ts'
+
+/** Fires that a job shows. */
+const FIRES_SHOWN = 3
 
 const time = (description: string): object => ({ type: 'integer', description: `${description}, ms since 1970, UTC` })
 
@@ -30,6 +35,11 @@ const runProperties = {
 }
 export const runForm = { type: 'object', properties: runProperties }
 
+const logLine = {
+  type: 'object',
+  properties: { time: time('When'), level: { type: 'string' }, message: { type: 'string' }, fields: { type: 'object', additionalProperties: true } }
+}
+
 export const runDetailForm = {
   type: 'object',
   properties: {
@@ -46,7 +56,7 @@ export const runDetailForm = {
     log: {
       type: 'array',
       description: 'The last lines, of the newest runs only',
-      items: { type: 'object', properties: { time: time('When'), level: { type: 'string' }, message: { type: 'string' }, fields: { type: 'object', additionalProperties: true } } }
+      items: logLine
     }
   }
 }
@@ -58,15 +68,27 @@ export const jobForm = {
     kind: { type: 'string', enum: ['pipeline', 'task'], description: 'task: one that the platform brings along' },
     description: { type: 'string' },
     schedule: { type: 'string', description: 'manual, every 15m, or the cron expression and its time zone' },
+    words: { type: 'string', description: 'The schedule in words, without its time zone' },
+    zone: { type: 'string', description: 'Time zone that the schedule goes by' },
     catch_up: { type: 'string', enum: ['none', 'once', 'each'] },
     retries: { type: 'integer' },
     timeout_seconds: { type: 'number' },
-    paused: { type: 'boolean' },
+    paused: { type: 'boolean', description: 'Its schedule begins nothing: it, or all jobs, were paused' },
     healthy: { type: 'boolean', description: 'Whether its last run did not fail' },
-    next: time('Next fire; left out: there is none'),
+    next: { type: 'array', items: time('Fire'), description: `The next ${FIRES_SHOWN} fires; empty: there is none, or it is paused` },
     queued: { type: 'integer', description: 'Runs that wait' },
     running: { ...runForm, description: 'The run that is under way' },
     last: { ...runForm, description: 'The last run that ended and was not cancelled' }
+  }
+}
+
+export const dayForm = {
+  type: 'object',
+  properties: {
+    day: { type: 'string', description: 'Day in UTC' },
+    state: { type: 'string', enum: ['done', 'failed', 'running', 'missing'], description: 'done: runs that succeeded cover it' },
+    run: { type: ['string', 'null'], description: 'The newest run that touches it' },
+    rows: { type: 'integer', description: 'Of the runs whose interval ends on the day' }
   }
 }
 
@@ -79,13 +101,15 @@ export function showJob ({ task, kind, paused, next, running, queued, last }: Jo
     kind,
     description,
     schedule: formatWhen(schedule.when),
+    words: wordsOf(schedule.when),
+    zone: zoneOf(schedule.when),
     catch_up: schedule.catchUp,
     retries: schedule.retries,
     timeout_seconds: schedule.timeoutMs / 1000,
     paused,
     healthy: last?.state !== 'failed',
     queued,
-    ...(next !== undefined && { next }),
+    next: firesFrom(schedule.when, next, FIRES_SHOWN),
     ...(running !== undefined && { running: showRun(running) }),
     ...(last !== undefined && { last: showRun(last) })
   }

@@ -1,11 +1,22 @@
-import { PlatformError } from '../errors.ts'
+import { jobDays } from '../jobs/days.ts'
+import { pauseAllJobs, pauseJob, pausesOf } from '../jobs/pause.ts'
+import { followRunLines } from '../jobs/run-lines.ts'
 import { parseLine } from '../jobs/run-log.ts'
+import { eventStreamResponse, Places, sendEvents } from './event-stream.ts'
 import { notControl } from './guard.ts'
-import { intervalForm, jobForm, runDetailForm, runForm, showJob, showRun } from './job-form.ts'
+import { dayForm, intervalForm, jobForm, runDetailForm, runForm, showJob, showRun } from './job-form.ts'
+import { momentOf, spanOf, spanParameters } from './moment.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Params } from '../jobs/record.ts'
 import type { Platform } from '../platform.ts'
+import type { Followed } from './event-stream.ts'
+
+const DAY_MS = 86_400_000
+/** Runs that a grid of days is made from. */
+const DAYS_RUNS_MAX = 10_000
+/** Who follows a run at a time. */
+const FOLLOWERS_MAX = 20
 
 interface ById { readonly Params: { readonly id: string } }
 interface ByRun { readonly Params: { readonly id: string, readonly run: string } }
@@ -26,8 +37,8 @@ const asked = {
 export function jobRoutes (app: FastifyInstance, platform: Platform): void {
   app.get('/v1/jobs', {
     config: { access: 'platform:read' },
-    schema: { summary: 'Jobs: pipelines with a schedule, and the tasks of the platform', tags: ['jobs'], response: { 200: { type: 'object', properties: { jobs: { type: 'array', items: jobForm } } } } }
-  }, async () => ({ jobs: (await jobsOf(platform)).list().map(showJob) }))
+    schema: { summary: 'Jobs: pipelines with a schedule, and the tasks of the platform', tags: ['jobs'], response: { 200: { type: 'object', properties: { paused: { type: 'boolean', description: 'All schedules are paused' }, jobs: { type: 'array', items: jobForm } } } } }
+  }, async () => ({ paused: pausesOf(platform.store).all, jobs: (await jobsOf(platform)).list().map(showJob) }))
 
   app.get<ById>('/v1/jobs/:id', {
     config: { access: 'platform:read' },
@@ -62,7 +73,9 @@ export function jobRoutes (app: FastifyInstance, platform: Platform): void {
   }, async request => ({ runs: (await jobsOf(platform)).history(request.params.id, request.query).map(showRun) }))
 
   oneRun(app, platform)
+  runLog(app, platform)
   backfills(app, platform)
+  pauses(app, platform)
 }
 
 function oneRun (app: FastifyInstance, platform: Platform): void {
@@ -82,7 +95,91 @@ function oneRun (app: FastifyInstance, platform: Platform): void {
   }, async (request, reply) => reply.code(202).send(showRun(platform.jobs.cancel(request.params.id, request.params.run))))
 }
 
+function runLog (app: FastifyInstance, platform: Platform): void {
+  const places = new Places(FOLLOWERS_MAX)
+
+  app.get<ByRun>('/v1/jobs/:id/runs/:run/log', {
+    config: { access: 'platform:read' },
+    schema: {
+      summary: 'The log of a run, followed until its end',
+      description: `Events named line, with a heartbeat every ten seconds; JSON lines where the request does not accept text/event-stream. ${FOLLOWERS_MAX} may follow at a time.`,
+      tags: ['jobs'],
+      params: byRun,
+      response: { 200: eventStreamResponse }
+    }
+  }, async (request, reply) => {
+    const { id, run } = request.params
+    const jobs = await jobsOf(platform)
+    // Before the answer begins: one that there is not is a 404.
+    jobs.run(id, run)
+    return sendEvents(request, reply, places, async function * (signal): AsyncGenerator<Followed> {
+      for await (const line of followRunLines(jobs, id, run, signal)) yield { event: 'line', value: line }
+    })
+  })
+
+  app.post<ByRun>('/v1/jobs/:id/runs/:run/retry', {
+    config: { access: 'jobs:run' },
+    schema: {
+      summary: 'Starts a run that does again what one did that has ended',
+      description: 'It has the same interval and params. 409 JOB_RUNNING where that run, or another one, is waiting or under way.',
+      tags: ['jobs'],
+      params: byRun,
+      response: { 202: runForm }
+    }
+  }, async (request, reply) => {
+    const { id, run } = request.params
+    return reply.code(202).send(showRun(platform.jobs.again(id, run, `again ${run}, ${askedBy(request)}`)))
+  })
+}
+
+function pauses (app: FastifyInstance, platform: Platform): void {
+  for (const [action, paused] of [['pause', true], ['resume', false]] as const) {
+    app.post<ById>(`/v1/jobs/:id/${action}`, {
+      config: { access: 'jobs:run' },
+      schema: {
+        summary: paused ? 'Lets the schedule of a job begin nothing until it is resumed, also over restarts' : 'Lets the schedule of a job begin runs again',
+        description: paused ? 'Runs that are started by hand still begin.' : 'What was missed follows the catch_up of the schedule. While all jobs are paused it begins nothing.',
+        tags: ['jobs'],
+        params: byId,
+        response: { 200: jobForm }
+      }
+    }, async ({ params: { id } }) => {
+      await pauseJob(platform, id, paused)
+      return showJob(platform.jobs.job(id))
+    })
+
+    app.post(`/v1/jobs/${action}`, {
+      config: { access: 'jobs:run' },
+      schema: {
+        summary: paused ? 'Pauses the schedules of all jobs, also over restarts' : 'Takes the pause of all jobs back',
+        description: 'Jobs that were paused one by one stay so.',
+        tags: ['jobs'],
+        response: { 200: { type: 'object', properties: { paused: { type: 'boolean' } } } }
+      }
+    }, async () => {
+      pauseAllJobs(platform.store, paused)
+      platform.log.warn({ paused }, paused ? 'All jobs are paused' : 'The jobs are resumed')
+      return { paused: pausesOf(platform.store).all }
+    })
+  }
+}
+
 function backfills (app: FastifyInstance, platform: Platform): void {
+  app.get<ById & { Querystring: { from?: string, to?: string, last?: string } }>('/v1/jobs/:id/days', {
+    config: { access: 'platform:read' },
+    schema: {
+      summary: 'Which days a job has worked through, by the intervals of its runs',
+      description: 'The last 90 days unless a time is given; days are those of UTC. Runs that are no longer remembered are missing.',
+      tags: ['jobs'],
+      params: byId,
+      querystring: { type: 'object', additionalProperties: false, properties: spanParameters },
+      response: { 200: { type: 'object', properties: { days: { type: 'array', items: dayForm } } } }
+    }
+  }, async ({ params: { id }, query }) => {
+    const runs = (await jobsOf(platform)).history(id, { limit: DAYS_RUNS_MAX })
+    return { days: jobDays(runs, spanOf(query, 90 * DAY_MS), Date.now()) }
+  })
+
   app.post<ById & { Body: Required<Pick<Asked, 'from' | 'to'>> & Asked & { readonly dry_run?: boolean } }>('/v1/jobs/:id/backfills', {
     config: { access: 'jobs:run' },
     schema: {
@@ -113,10 +210,5 @@ export function askedBy ({ ip, headers }: FastifyRequest): string {
 }
 
 function instantOf (name: string, given: Instant | undefined): number | undefined {
-  if (given === undefined) return undefined
-  // Without a zone, Date.parse would mean that of the machine.
-  const text = typeof given === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(given) ? `${given}Z` : given
-  const ms = typeof text === 'number' ? text : /^\d+$/.test(text) ? Number(text) : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms
-  throw new PlatformError('REQUEST_INVALID', `${name} is no moment`, { remedy: 'Give ms since 1970, or write it as 2024-01-02 or 2024-01-02T06:00:00Z.' })
+  return given === undefined ? undefined : momentOf(name, given)
 }

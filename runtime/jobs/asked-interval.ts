@@ -1,13 +1,25 @@
-// The times that a run or a backfill is asked for, and why one is refused.
+// What a run or a backfill is asked for, and why it is refused.
 
 import { PlatformError } from '../errors.ts'
+import { quote, suggest } from '../problems.ts'
 import { fireAfter, intervalsOf } from './clock.ts'
 import type { Interval, When } from './clock.ts'
 import type { Job } from './jobs.ts'
+import type { Params } from './record.ts'
 
 /** Throws REQUEST_INVALID where it is upside down. */
 export function checkInterval ({ from, to }: Interval): void {
   if (from > to) throw new PlatformError('REQUEST_INVALID', 'The interval ends before it begins', { remedy: 'Give a "to" that is after "from".' })
+}
+
+/** NOT_FOUND with the name that may have been meant. */
+export function unknownJob (id: string, jobs: readonly Job[]): PlatformError {
+  return new PlatformError('NOT_FOUND', `There is no job ${quote(id)}${suggest(id, jobs.map(({ task }) => task.id))}`, { remedy: 'A pipeline becomes one by the key schedule. npx twolane job list shows them.' })
+}
+
+/** Throws REQUEST_INVALID where a pipeline is given what only a task takes. */
+export function checkParams ({ kind, task }: Job, params: Params): void {
+  if (kind === 'pipeline' && Object.keys(params).length > 0) throw new PlatformError('REQUEST_INVALID', `${task.id} is a pipeline and takes no params`, { remedy: 'What it reads stands in its file.' })
 }
 
 /** The intervals of a job's schedule in a time; throws REQUEST_INVALID where the job cannot read them, or where they are more than `max`. */

@@ -25,6 +25,13 @@ export function fireAfter (when: When, ms: number): number | undefined {
   }
 }
 
+/** The fire at `first` and those behind it, `count` at most. */
+export function firesFrom (when: When, first: number | undefined, count: number): number[] {
+  const fires: number[] = []
+  for (let at = first; at !== undefined && fires.length < count; at = fireAfter(when, at)) fires.push(at)
+  return fires
+}
+
 /** The last fire at `ms` or before it; undefined: there is none. */
 export function fireUpTo (when: When, ms: number): number | undefined {
   switch (when.kind) {

@@ -4,9 +4,8 @@
 
 import { describe, PlatformError } from '../errors.ts'
 import { inTime } from '../in-time.ts'
-import { quote, suggest } from '../problems.ts'
 import { ActiveRun } from './active-run.ts'
-import { backfillIntervals, checkInterval } from './asked-interval.ts'
+import { backfillIntervals, checkInterval, checkParams, unknownJob } from './asked-interval.ts'
 import { beginState, dueOf, nextFire, succeededTo } from './due.ts'
 import { hasEnded, newRecord } from './record.ts'
 import { jobLimits } from './job-limits.ts'
@@ -128,7 +127,7 @@ export class Jobs {
     const job = this.#known(id)
     const pending = this.#pending(id)
     if (pending !== undefined) throw new PlatformError('JOB_RUNNING', `Run ${pending.id} of ${id} ${this.#active.has(id) ? 'is under way' : 'is waiting'}`, { remedy: `Wait for its end, or cancel it: npx twolane job cancel ${id} ${pending.id}` })
-    this.#checkParams(job, params)
+    checkParams(job, params)
     const now = this.#now()
     const until = to ?? Math.max(now, from ?? 0)
     const interval = { from: from ?? Math.min(until, this.#stateOf(job).succeeded), to: until }
@@ -139,13 +138,22 @@ export class Jobs {
   /** The intervals of the schedule in [from, to), and unless `dryRun` a queued run for each, in order. */
   backfill (id: string, interval: Interval, { dryRun, params = {}, startedBy }: { readonly dryRun: boolean, readonly params?: Params, readonly startedBy: string }): { readonly intervals: readonly Interval[], readonly runs: readonly RunRecord[] } {
     const job = this.#known(id)
-    this.#checkParams(job, params)
+    checkParams(job, params)
     const { queuedMax } = this.#limits
     const intervals = backfillIntervals(job, interval, queuedMax)
     if (dryRun) return { intervals, runs: [] }
     const waiting = this.#waiting.get(id)?.length ?? 0
     if (waiting + intervals.length > queuedMax) throw new PlatformError('JOB_RUNNING', `${waiting} runs of ${id} are waiting, and ${queuedMax} may`, { remedy: 'Wait until some have ended, or ask for a shorter time.' })
     return { intervals, runs: this.#add(intervals.map(one => ({ ...one, job: id, kind: 'backfill' as const, startedBy, params }))) }
+  }
+
+  /** A new run with the interval and the params of one that has ended; that of a backfill begins without a checkpoint again. Throws JOB_RUNNING where it has not ended, or another one is at work. */
+  again (job: string, id: string, startedBy: string): RunRecord {
+    const { from, to, kind, params, state } = this.run(job, id)
+    if (!hasEnded({ state })) throw new PlatformError('JOB_RUNNING', `Run ${id} of ${job} has not ended`, { remedy: `Wait for its end, or cancel it: npx twolane job cancel ${job} ${id}` })
+    if (kind !== 'backfill') return this.start(job, { from, to, params, startedBy })
+    checkParams(this.#known(job), params)
+    return this.#add([{ from, to, job, kind, params, startedBy }])[0] as RunRecord
   }
 
   /** A run at work ends soon after, once it has settled what is in flight. */
@@ -347,12 +355,8 @@ export class Jobs {
   #known (id: string): Job {
     const jobs = this.#options.jobs()
     const job = jobs.find(({ task }) => task.id === id)
-    if (job !== undefined) return job
-    throw this.#options.noJob?.(id) ?? new PlatformError('NOT_FOUND', `There is no job ${quote(id)}${suggest(id, jobs.map(({ task }) => task.id))}`, { remedy: 'A pipeline becomes one by the key schedule. npx twolane job list shows them.' })
-  }
-
-  #checkParams ({ kind, task }: Job, params: Params): void {
-    if (kind === 'pipeline' && Object.keys(params).length > 0) throw new PlatformError('REQUEST_INVALID', `${task.id} is a pipeline and takes no params`, { remedy: 'What it reads stands in its file.' })
+    if (job === undefined) throw this.#options.noJob?.(id) ?? unknownJob(id, jobs)
+    return job
   }
 
   #save (): void {

@@ -3,6 +3,7 @@
 import { PlatformError } from '../errors.ts'
 import { masker } from '../mask.ts'
 import { Jobs } from './jobs.ts'
+import { pausesOf } from './pause.ts'
 import { pipelineTask } from './pipeline-run.ts'
 import { Runs } from './runs.ts'
 import { taskIds } from './task-ids.ts'
@@ -11,6 +12,7 @@ import type { Fleet } from '../fleet.ts'
 import type { Opening, Platform } from '../platform.ts'
 import type { Pipeline } from '../pipeline.ts'
 import type { Job } from './jobs.ts'
+import type { Pauses } from './pause.ts'
 
 /** They begin with `open`. `forward` takes lines of pipelines' threads. */
 export function openJobs (platform: Opening, fleet: Pick<Fleet, 'isControl'>, forward: (line: string) => void): Jobs {
@@ -21,7 +23,10 @@ export function openJobs (platform: Opening, fleet: Pick<Fleet, 'isControl'>, fo
   })
   const jobs = new Jobs({
     runs: new Runs(store.database),
-    jobs: () => [...tasks, ...pipelineJobs(platform)],
+    jobs: () => {
+      const pauses = pausesOf(store)
+      return [...tasks.map(job => ({ ...job, paused: pauses.has(job.task.id) })), ...pipelineJobs(supervisor, pauses)]
+    },
     noJob: id => noJob(supervisor.files.pipelines.get(id)),
     isControl: () => fleet.isControl,
     log,
@@ -51,15 +56,14 @@ export function failingTasks (jobs: Jobs): Array<{ readonly name: string, readon
 /** What a reload replaces: asked for at each look, so made once for each pipeline. */
 const made = new WeakMap<object, Job['task']>()
 
-function pipelineJobs ({ supervisor, store }: Pick<Platform, 'supervisor' | 'store'>): Job[] {
-  const paused = store.paused()
+function pipelineJobs (supervisor: Platform['supervisor'], pauses: Pauses): Job[] {
   return [...supervisor.files.pipelines.values()].flatMap((pipeline): Job[] => {
     if (pipeline.schedule === undefined || !pipeline.enabled) return []
     const task = made.get(pipeline) ?? pipelineTask(supervisor, pipeline)
     if (task === undefined) return []
     made.set(pipeline, task)
     const { input } = pipeline
-    return [{ task, kind: 'pipeline', paused: paused.has(pipeline.id), wholeInput: input?.readsInterval === true ? undefined : input?.plugin }]
+    return [{ task, kind: 'pipeline', paused: pauses.has(pipeline.id), wholeInput: input?.readsInterval === true ? undefined : input?.plugin }]
   })
 }
 

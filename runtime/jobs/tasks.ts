@@ -1,3 +1,4 @@
+import { backupTask } from '../backup/task.ts'
 import { lakeCompaction } from '../lake/compaction.ts'
 import { handoffTask, waitingOf } from '../warehouse/task.ts'
 import { parityTask } from '../parity/task.ts'
@@ -14,6 +15,7 @@ export function tasksOf (platform: Opening): Task[] {
     handoffTask({ root, clickhouse, warehouse, broker: platform.broker, dataFolder: config.dataFolder, realtimeDays: config.realtimeDays, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }, waitingOf(platform.store)),
     qualityTask({ root, clickhouse, warehouse, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }),
     replayTask(supervisor),
-    parityTask(platform)
+    parityTask(platform),
+    backupTask(platform)
   ]
 }

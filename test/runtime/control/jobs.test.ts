@@ -33,7 +33,7 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
 
   await t.test('a job is listed with its schedule and its next fire, and as a pipeline', async t => {
     const { jobs } = (await ask('GET', '/v1/jobs')).json<{ jobs: ShownJob[] }>()
-    t.match(jobs.filter(({ kind }) => kind === 'pipeline'), [{ id: 'daily', schedule: '0 6 * * * America/New_York', next: Number }, { id: 'moved' }, { id: 'one', schedule: 'manual', description: 'A ledger', queued: 0, healthy: true }])
+    t.match(jobs.filter(({ kind }) => kind === 'pipeline'), [{ id: 'daily', schedule: '0 6 * * * America/New_York', words: 'At 06:00', zone: 'America/New_York', next: { length: 3 } }, { id: 'moved' }, { id: 'one', schedule: 'manual', words: 'Started by hand', next: { length: 0 }, description: 'A ledger', queued: 0, healthy: true }])
     t.match((await ask('GET', '/v1/pipelines/one')).json(), { state: 'scheduled', healthy: true })
     t.equal((await ask('GET', '/v1/jobs/nobody')).json<{ code: string }>().code, 'NOT_FOUND')
     t.match((await ask('POST', '/v1/pipelines/one/restart')).json(), { code: 'REQUEST_INVALID', remedy: /job run one/ })
