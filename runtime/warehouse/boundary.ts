@@ -27,7 +27,7 @@ import type { Json } from '../plugin.ts'
 export const WAREHOUSE = 'warehouse'
 export const boundaryTable: TableName = { database: WAREHOUSE, table: '_boundary' }
 export const buildsTable: TableName = { database: WAREHOUSE, table: '_builds' }
-const cleanedTable: TableName = { database: WAREHOUSE, table: '_cleaned' }
+export const cleanedTable: TableName = { database: WAREHOUSE, table: '_cleaned' }
 
 /** By partition: the rows below these offsets. */
 export type Offsets = ReadonlyMap<number, number>
