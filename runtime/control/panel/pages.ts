@@ -20,5 +20,7 @@ export interface PageEntry {
 
 /** In the order of the navigation. */
 export const pages: readonly PageEntry[] = [
-  { id: 'home', title: 'Home', icon: 'home', scope: 'platform:read', key: 'h', load: () => import('./pages/home.ts') }
+  { id: 'home', title: 'Home', icon: 'home', scope: 'platform:read', key: 'h', load: () => import('./pages/home.ts') },
+  { id: 'pipelines', title: 'Pipelines', icon: 'pipelines', scope: 'platform:read', key: 'p', load: () => import('./pages/pipelines.ts') },
+  { id: 'logs', title: 'Logs', icon: 'logs', scope: 'platform:read', key: 'l', load: () => import('./pages/logs.ts') }
 ]

@@ -67,7 +67,7 @@ export interface Receipt {
   readonly time: number
   readonly outcome: 'unchanged' | 'applied' | 'rejected' | 'rolled_back'
   readonly reason: string
-  readonly changes: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly changes: ReadonlyArray<{ readonly pipeline: string, readonly change: string }>
   readonly ms: number
 }
 
@@ -99,48 +99,92 @@ export interface Boundary {
   readonly waiting: readonly WaitingDay[]
 }
 
-export interface DatasetSummary {
-  readonly dataset: string
-  readonly title: string
-  readonly owner: string
-  readonly topic: string
-  readonly rows: number
-  readonly boundary_day: string | null
-  readonly freshness: { readonly last_event_at: string | null, readonly last_ingest_at: string | null, readonly seconds: number | null, readonly state: string }
-}
-
 /** What is wrong, once for all that it causes. */
 export interface HealthProblem {
+  readonly id: string
   readonly cause: string
   readonly part: string
-  readonly since: number | string
-  readonly hides: readonly string[]
-  readonly touches: { readonly datasets: readonly string[], readonly queries: readonly string[], readonly users: number | readonly string[] }
+  readonly severity: 'error' | 'warning' | 'notice'
+  readonly since: string | null
+  readonly hides: ReadonlyArray<{ readonly part: string, readonly cause: string }>
+  readonly touches: { readonly datasets: readonly string[], readonly queries: readonly string[], readonly users: readonly string[] }
   readonly remedy: string
-  readonly actions: ReadonlyArray<HealthAction | string>
+  readonly actions: readonly HealthAction[]
 }
 
+/** A request that a person may make about it with one click. */
 export interface HealthAction {
   readonly title: string
-  readonly method?: string
-  readonly path?: string
-  readonly body?: unknown
+  readonly method: 'GET' | 'POST'
+  readonly path: string
 }
 
 export interface Hop {
   readonly hop: string
-  readonly at: string | number | null
-  readonly ms: number | null
+  readonly pipeline: string
+  readonly step: string
+  readonly state: 'ok' | 'waiting' | 'late'
+  readonly at: string | null
+  readonly ms: number
+  readonly reason: string
+}
+
+export interface Canary {
+  readonly state: 'ok' | 'late' | 'absent' | 'waiting'
+  readonly at: string | null
+  readonly hops: readonly Hop[]
+}
+
+export interface DatasetHealth {
+  readonly dataset: string
+  readonly title: string
   readonly state: string
+  readonly seconds: number | null
+  readonly reason: string
 }
 
 export interface Health {
+  readonly at: string
+  readonly state: 'ok' | 'degraded' | 'down'
   readonly sentence: string
-  readonly state: string
-  readonly evidence: ReadonlyArray<string | { readonly text: string }>
-  readonly canary: { readonly at: string | number | null, readonly hops: readonly Hop[] } | null
+  readonly evidence: ReadonlyArray<{ readonly what: string, readonly ok: boolean, readonly detail: string }>
+  readonly canary: Canary
+  readonly datasets: readonly DatasetHealth[]
   readonly problems: readonly HealthProblem[]
-  readonly changes: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly since: string | null
+  readonly changes: ReadonlyArray<{ readonly at: string, readonly kind: string, readonly who: string, readonly what: string }>
+}
+
+/** A step as the definition of a pipeline has it. */
+export interface Step {
+  /** `outputs.lake` */
+  readonly name: string
+  readonly plugin: string
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+export interface PipelineDetail extends PipelineStatus {
+  readonly file: string
+  /** Of the file; left out where it cannot be read. */
+  readonly text?: string
+  readonly lastFailure?: string
+  readonly runtimes?: ReadonlyArray<{ readonly runtime: string, readonly state: string, readonly healthy: boolean }>
+  readonly resolved?: {
+    readonly description: string
+    readonly enabled: boolean
+    readonly input?: Step
+    readonly topic: string
+    readonly transforms: readonly Step[]
+    readonly outputs: readonly Step[]
+    readonly schedule?: unknown
+  }
+}
+
+export interface TopicState {
+  readonly name: string
+  readonly bytes: number
+  readonly partitions: ReadonlyArray<{ readonly partition: number, readonly first: number, readonly next: number, readonly time: number }>
+  readonly groups: ReadonlyArray<{ readonly group: string, readonly partition: number, readonly offset: number }>
 }
 
 /** All next fires of a job, ms since 1970. */

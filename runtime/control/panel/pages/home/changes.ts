@@ -1,4 +1,5 @@
-import { levelOf, Mark, words } from '../../parts/mark.ts'
+import { useHealth } from './verdict.ts'
+import { Mark, words } from '../../parts/mark.ts'
 import { Section } from '../../parts/page.ts'
 import { Empty, Loaded } from '../../parts/problem.ts'
 import { Time } from '../../parts/time.ts'
@@ -10,14 +11,24 @@ import type { Receipt } from '../../kit/shapes.ts'
 const EVERY_MS = 15_000
 const SHOWN = 8
 
-/** What was changed lately: the receipts of reloads. */
+/** What was changed since whoever looks did so the last time; where there is nothing, the last reloads. */
 export function Changes (): VNode {
+  const { data } = useHealth()
+  if (data === undefined || data.changes.length === 0) return html`<${Reloads} />`
+  return html`<${Section} title="Since you last looked" note=${html`<${Time} at=${data.since} />`}><ul class="strip changes">${data.changes.slice(0, SHOWN).map(({ at, kind, who, what }) => html`<li>
+    <span class="tag">${words(kind)}</span>
+    <span class="ellipsis" title=${what}>${what}</span>
+    <span class="faint small right">${who} <${Time} at=${at} /></span>
+  </li>`)}</ul></${Section}>`
+}
+
+function Reloads (): VNode {
   const revisions = useResource<{ revisions: readonly Receipt[] }>(`/v1/revisions?limit=${SHOWN}`, { every: EVERY_MS })
   return html`<${Section} title="Recent changes">
     <${Loaded} of=${revisions}>${({ revisions: found }: { revisions: readonly Receipt[] }) => found.length === 0
-      ? html`<${Empty} title="Nothing was changed yet">Every change of the files is a revision with a receipt here.</${Empty}>`
+      ? html`<${Empty} title="Nothing was changed yet">Every change of the files is a revision, with its receipt here.</${Empty}>`
       : html`<ul class="strip changes">${found.map(receipt => html`<li>
-          <${Mark} state=${receipt.outcome} level=${levelOf(receipt.outcome)} quiet />
+          <${Mark} state=${receipt.outcome} quiet />
           <span class="ellipsis" title=${receipt.reason}>${describe(receipt)}</span>
           <span class="faint small right"><${Time} at=${receipt.time} /></span>
         </li>`)}</ul>`}</${Loaded}>
@@ -26,6 +37,6 @@ export function Changes (): VNode {
 
 function describe ({ changes, reason }: Receipt): string {
   if (reason !== '') return reason
-  const named = changes.map(change => [change['action'] ?? change['kind'] ?? change['change'], change['pipeline'] ?? change['id'] ?? change['name'] ?? change['file']].filter(one => one !== undefined).join(' '))
+  const named = changes.map(({ pipeline, change }) => `${change} ${pipeline}`)
   return named.length === 0 ? 'no difference' : words(named.join(', '))
 }
