@@ -58,6 +58,12 @@ export interface PlatformConfig {
   readonly connectAllow: readonly string[]
   /** Folders outside those of the project that somebody who asks over the network may name in pipelines. */
   readonly filesAllow: readonly string[]
+  /** Where the daily backup goes; empty: none is made. */
+  readonly backupTo: string
+  /** Of the store that has the place; empty: AWS. */
+  readonly backupEndpoint: string
+  /** Backups that are kept. */
+  readonly backupKeep: number
   /** Undefined: one is made at the first start. Secret. */
   readonly adminToken: string | undefined
   readonly logLevel: typeof logLevels[number]
@@ -110,6 +116,9 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   observe_gigabytes: { variable: 'TWOLANE_OBSERVE_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Disk that logs and metrics may take in ClickHouse; they are kept for 30 days, and the oldest go sooner where they would take more.' } },
   connect_allow: { variable: 'TWOLANE_CONNECT_ALLOW', schema: { type: 'string', default: '', description: 'Hosts, addresses and networks that are not on the public internet and that sources, destinations and webhooks may connect to although they were set up or tested over the network, separated by commas; each with or without a port. What stands in files may connect anywhere.', examples: ['db.internal, 10.1.0.0/16, localhost:5000'] } },
   files_allow: { variable: 'TWOLANE_FILES_ALLOW', schema: { type: 'string', default: '', description: 'Folders, besides the data of the project, whose files may be named in what is set up over the network, separated by commas.', examples: ['/srv/exports'] } },
+  backup_to: { variable: 'TWOLANE_BACKUP_TO', schema: { type: 'string', default: '', description: 'Where a backup of everything goes each day: a folder, better on another disk, or s3://bucket/prefix; empty: none is made.' } },
+  backup_endpoint: { variable: 'TWOLANE_BACKUP_ENDPOINT', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'Address of the store of the backups, where it is another than AWS.' } },
+  backup_keep: { variable: 'TWOLANE_BACKUP_KEEP', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 7, description: 'Backups that are kept; older ones go when a new one is there.' } },
   admin_token: { variable: 'TWOLANE_ADMIN_TOKEN', schema: { type: 'string', default: '', description: 'Token of the first administrator, 16 characters or more; empty: one is made at the first start.', pattern: '^(?:.{16,})?$', writeOnly: true } },
   log_level: { variable: 'TWOLANE_LOG_LEVEL', schema: { type: 'string', enum: [...logLevels], default: 'warn', description: 'The least important level that the terminal shows; the topic _platform has everything from info on.' } }
 }
@@ -160,6 +169,9 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     observeGigabytes: value['observe_gigabytes'] as number,
     connectAllow: listOf(value['connect_allow'] as string),
     filesAllow: listOf(value['files_allow'] as string),
+    backupTo: value['backup_to'] as string,
+    backupEndpoint: value['backup_endpoint'] as string,
+    backupKeep: value['backup_keep'] as number,
     adminToken: token === '' ? undefined : token,
     logLevel: value['log_level'] as PlatformConfig['logLevel'],
     secrets: [...new Set([...yaml.secrets, ...secretsOf([value['clickhouse'] as string, value['warehouse'] as string], [token, value['kafka_password'] as string, value['oidc_client_secret'] as string])])]

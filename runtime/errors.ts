@@ -8,6 +8,8 @@ interface Meaning {
 
 /** Every code the platform throws. A caller branches on `code` or `retryable`, never on the text. */
 const meanings = {
+  BACKUP_DAMAGED: { status: 500, retryable: false },
+  BACKUP_REFUSED: { status: 409, retryable: false },
   ACCESS_UNAVAILABLE: { status: 503, retryable: true },
   BROKER_FENCED: { status: 409, retryable: false },
   BROKER_FRAME_CORRUPT: { status: 500, retryable: false },
@@ -25,6 +27,7 @@ const meanings = {
   FILES_READ_ONLY: { status: 409, retryable: false },
   LAKE_CONFLICT: { status: 409, retryable: false },
   LAKE_DAMAGED: { status: 500, retryable: false },
+  IN_USE: { status: 409, retryable: false },
   JOB_RUNNING: { status: 409, retryable: true },
   LAST_ADMIN: { status: 409, retryable: false },
   HANDOFF_UNVERIFIED: { status: 500, retryable: false },

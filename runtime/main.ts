@@ -44,16 +44,17 @@ async function main (root: string): Promise<void> {
   await app.listen({ host: config.host, port: config.port })
   const url = await tellAddress(app, config)
   if (platform.url === '') platform.url = url
-  for (const line of greeting(platform, url)) process.stdout.write(`${line}\n`)
+  for (const line of greeting(platform, url, platform.fleet.isControl ? platform.access.makeSetupCode() : undefined)) process.stdout.write(`${line}\n`)
 }
 
-function greeting ({ version, supervisor, config, newAdminToken }: Platform, url: string): string[] {
+function greeting ({ version, supervisor, config, newAdminToken }: Platform, url: string, setupCode: string | undefined): string[] {
   const { pipelines, problems } = supervisor.files
   return [
     `Twolane ${version} is running at ${url} (health: ${url}/readyz, API: ${url}/openapi.json)`,
-    `Pipelines: ${pipelines.size === 0 ? 'none' : [...pipelines.keys()].join(', ')}. Data: ${config.dataFolder}${config.kafka === undefined ? '' : `. Broker: kafka://${config.kafka.brokers.join(',')}, as ${config.name}`}`,
-    ...problems.length === 0 ? [] : [`Not running because of problems: ${problems.map(({ file }) => file).join(', ')}; see npx twolane lint`],
+    `Pipelines: ${pipelines.size === 0 ? 'none' : [...pipelines.keys()].join(', ')}. ${problems.length === 0 ? '' : `Not running because of problems: ${problems.map(({ file }) => file).join(', ')}; see npx twolane lint. `}Data: ${config.dataFolder}${config.kafka === undefined ? '' : `. Broker: kafka://${config.kafka.brokers.join(',')}, as ${config.name}`}`,
     ...newAdminToken === undefined ? [] : [`Admin token, shown only this once: ${newAdminToken}`],
+    // After the #: a browser does not send that part, so no log on the way has it.
+    ...setupCode === undefined ? [] : [`Set up the first user within 30 minutes: ${url}/#/setup/${setupCode}`],
     'See npx twolane status. Ctrl-C drains and stops.'
   ]
 }
@@ -75,11 +76,11 @@ async function checkPort ({ host, port }: PlatformConfig): Promise<void> {
 }
 
 /** Where the command line finds the platform: a file in the data folder, while it runs. */
-async function tellAddress (app: FastifyInstance, { host, dataFolder }: PlatformConfig): Promise<string> {
+async function tellAddress (app: FastifyInstance, { host, dataFolder, tls }: PlatformConfig): Promise<string> {
   const { port } = app.server.address() as AddressInfo
   // An address that means all of this machine's is none that could be called.
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  const url = `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`
+  const url = `${tls === undefined ? 'http' : 'https'}://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`
   const file = join(dataFolder, ADDRESS_FILE)
   await writeDurably(file, `${url}\n`)
   closers.push(() => rmSync(file, { force: true }))

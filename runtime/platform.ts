@@ -13,6 +13,7 @@ import { runtimesTopic } from './fleet.ts'
 import { lockFolder } from './lock.ts'
 import { openLog } from './log.ts'
 import { checkMoved } from './move/marks.ts'
+import { checkRestored } from './backup/restore.ts'
 import { masker } from './mask.ts'
 import { PlatformTopic, platformTopic } from './platform-topic.ts'
 import { openObserve } from './observe/open.ts'
@@ -89,6 +90,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const lock = lockFolder(dataFolder)
     closers.push(() => lock.release())
     checkMoved(config)
+    checkRestored(config)
     const store = new Store(dataFolder)
     closers.push(() => store.close())
     const newAdminToken = config.adminToken === undefined ? store.makeAdminToken() : undefined

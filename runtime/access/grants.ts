@@ -35,8 +35,8 @@ export const grantsBody = {
     required: ['dataset'],
     properties: {
       dataset: { type: 'string', pattern: datasetPattern, description: 'A dataset; * stands for any characters' },
-      columns: { description: 'Names of columns; null: all', default: null, anyOf: [{ type: 'null' }, { type: 'array', minItems: 1, maxItems: 500, items: { type: 'string', minLength: 1, maxLength: 200 } }] },
-      where: { description: 'Which rows, as a filter of the data API; null: all', default: null }
+      columns: { description: 'Names of columns; null: all', anyOf: [{ type: 'null' }, { type: 'array', minItems: 1, maxItems: 500, items: { type: 'string', minLength: 1, maxLength: 200 } }] },
+      where: { description: 'Which rows, as a filter of the data API; null: all' }
     }
   }
 }
@@ -96,17 +96,22 @@ export function covers (outer: readonly Grant[], inner: Grant): boolean {
     (where === null || conjuncts(inner.where).some(part => JSON.stringify(part) === JSON.stringify(where))))
 }
 
+/** A grant as somebody sends it. */
+export interface GivenGrant {
+  readonly dataset: string
+  readonly columns?: readonly string[] | null
+  readonly where?: unknown
+}
+
 /** Throws REQUEST_INVALID unless each `where` has the form of a filter; its columns are checked where it is used. */
-export function checkGrants (grants: readonly Grant[]): void {
-  for (const [i, { where }] of grants.entries()) {
-    if (where === null) continue
+export function checkGrants (given: readonly GivenGrant[]): Grant[] {
+  return given.map(({ dataset, columns = null, where = null }, i) => {
     const budget = { parts: FILTER_PARTS_MAX }
-    if (!isFilter(where, budget, FILTER_DEPTH_MAX)) {
-      throw new PlatformError('REQUEST_INVALID', `grants[${i}].where is no filter${budget.parts < 0 ? `: it has more than ${FILTER_PARTS_MAX} parts` : ''}`, {
-        remedy: `Write ["column", "=", value] with one of ${operators.join(', ')}, or {"and": […]}, {"or": […]}.`
-      })
-    }
-  }
+    if (where === null || isFilter(where, budget, FILTER_DEPTH_MAX)) return { dataset, columns, where }
+    throw new PlatformError('REQUEST_INVALID', `grants[${i}].where is no filter${budget.parts < 0 ? `: it has more than ${FILTER_PARTS_MAX} parts` : ''}`, {
+      remedy: `Write ["column", "=", value] with one of ${operators.join(', ')}, or {"and": […]}, {"or": […]}.`
+    })
+  })
 }
 
 function isFilter (filter: unknown, budget: { parts: number }, depth: number): filter is Filter {

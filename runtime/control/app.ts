@@ -8,6 +8,7 @@ import websocket from '@fastify/websocket'
 import fastify from 'fastify'
 import { auditRequests } from './audited.ts'
 import { auditRoutes } from './audit.ts'
+import { backupRoutes } from './backups.ts'
 import { boundaryRoutes } from './boundary.ts'
 import { changeRoutes } from './changes.ts'
 import { explainRoutes } from './explain.ts'
@@ -125,6 +126,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     panelRoutes(routes, platform)
     healthRoutes(routes, platform)
     statusRoutes(routes, platform)
+    backupRoutes(routes, platform)
     loginRoutes(routes, platform)
     meRoutes(routes, platform)
     userRoutes(routes, platform)

@@ -8,27 +8,30 @@ interface Bucket {
   at: number
 }
 
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
 export class RateLimit {
-  readonly #perSecond: number
-  readonly #burst: number
+  readonly #rate: Rate
   readonly #buckets = new Map<string, Bucket>()
 
-  constructor ({ perSecond, burst }: { readonly perSecond: number, readonly burst: number }) {
-    this.#perSecond = perSecond
-    this.#burst = burst
+  constructor (rate: Rate) {
+    this.#rate = rate
   }
 
-  /** Takes one; 0, or the seconds until there is one again. `now` on the monotonic clock, ms. */
-  take (client: string, now: number): number {
-    const bucket = this.#fill(client, now)
-    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / this.#perSecond)
+  /** Takes one; 0, or the seconds until there is one again. `now` on the monotonic clock, ms. `rate`: where this client has one of its own. */
+  take (client: string, now: number, rate = this.#rate): number {
+    const bucket = this.#fill(client, now, rate)
+    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / rate.perSecond)
     bucket.tokens--
     return 0
   }
 
-  #fill (client: string, now: number): Bucket {
+  #fill (client: string, now: number, { perSecond, burst }: Rate): Bucket {
     const known = this.#buckets.get(client)
-    const bucket = known === undefined ? { tokens: this.#burst, at: now } : { tokens: Math.min(this.#burst, known.tokens + (now - known.at) / 1000 * this.#perSecond), at: now }
+    const bucket = known === undefined ? { tokens: burst, at: now } : { tokens: Math.min(burst, known.tokens + (now - known.at) / 1000 * perSecond), at: now }
     // The order of a Map is that of insertion: the first one is the longest unseen.
     this.#buckets.delete(client)
     this.#buckets.set(client, bucket)

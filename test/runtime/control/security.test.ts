@@ -188,12 +188,14 @@ await t.test('an address that asks too often waits', async t => {
 await t.test('what other machines can reach needs a token that a person has set', async t => {
   for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.org', '192.168.1.1', '2001:db8::1']) {
     t.notOk(isLoopback(host), host)
-    t.throws(() => checkExposure({ host, adminToken: undefined }), { code: 'CONFIG_INVALID', message: /no admin token is set/, remedy: /TWOLANE_ADMIN_TOKEN/ })
-    checkExposure({ host, adminToken: token })
+    t.throws(() => checkExposure({ host, adminToken: undefined, tls: undefined, insecureHttp: true }), { code: 'CONFIG_INVALID', message: /no admin token is set/, remedy: /TWOLANE_ADMIN_TOKEN/ })
+    t.throws(() => checkExposure({ host, adminToken: token, tls: undefined, insecureHttp: false }), { code: 'CONFIG_INVALID', message: /in the clear/, remedy: /tls_certificate_file/ }, 'item 3: not without TLS')
+    checkExposure({ host, adminToken: token, tls: undefined, insecureHttp: true })
+    checkExposure({ host, adminToken: token, tls: { cert: '', key: '' }, insecureHttp: false })
   }
   for (const host of ['127.0.0.1', 'localhost', '::1', '127.1.2.3', '::ffff:127.0.0.1']) {
     t.ok(isLoopback(host), host)
-    checkExposure({ host, adminToken: undefined })
+    checkExposure({ host, adminToken: undefined, tls: undefined, insecureHttp: false })
   }
   const { ask } = await openEndpoint(t, files, { env: { TWOLANE_HOST: '0.0.0.0' } })
   t.equal((await ask('GET', '/v1/pipelines', { headers: { host: 'platform.example' } })).statusCode, 200, 'any name, as it can be reached by any')
