@@ -35,7 +35,9 @@ export const platformTopic: Topic = {
 const PENDING_ROWS_MAX = 20_000
 const FLUSH_MS = 1000
 const CLOSE_MS_MAX = 1500
+/** Measured at its multiples, so that every slot of a chart holds as many measurements as any other. */
 const METRICS_MS = 10_000
+const LATE_MS = 20
 const levels: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'error' }
 
 interface LogLine { readonly time: number, readonly level: number, readonly pipeline?: string, readonly step?: string, readonly msg?: string, readonly [field: string]: unknown }
@@ -51,6 +53,7 @@ export class PlatformTopic {
   /** The last failure that was told. */
   #said = ''
   readonly #timers: NodeJS.Timeout[] = []
+  #measuring: NodeJS.Timeout | undefined
   readonly #increases = new Increases()
   #metrics: () => Promise<MetricObjectWithValues[]> = async () => []
 
@@ -61,7 +64,8 @@ export class PlatformTopic {
   open (broker: Broker, metrics: () => Promise<MetricObjectWithValues[]>): void {
     this.#broker = broker
     this.#metrics = metrics
-    this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS), setInterval(() => { void this.#measure() }, METRICS_MS))
+    this.#timers.push(setInterval(() => { void this.flush() }, FLUSH_MS))
+    this.#measureNext()
   }
 
   /** A line of a log, as JSON. */
@@ -97,6 +101,7 @@ export class PlatformTopic {
 
   async close (): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#measuring)
     await inTime(this.#measure(), CLOSE_MS_MAX, () => 'late')
     // A broker that does not answer holds up no stop.
     await inTime(this.#flushing ?? Promise.resolve(), CLOSE_MS_MAX, () => 'late')
@@ -110,12 +115,22 @@ export class PlatformTopic {
     this.dropped += all.length - this.#rows.length
   }
 
+  #measureNext (): void {
+    // A timer may be early by a little.
+    this.#measuring = setTimeout(() => {
+      this.#measureNext()
+      void this.#measure()
+    }, METRICS_MS - Date.now() % METRICS_MS + LATE_MS)
+  }
+
   /** Where a part cannot be measured now, its next measurement holds what has grown meanwhile. */
   async #measure (): Promise<void> {
     try {
       const metrics = await this.#metrics()
-      const time = Date.now()
-      for (const row of this.#increases.rows(metrics, time)) this.#push({ time, runtime: this.#runtime, ...row })
+      const now = Date.now()
+      // What it says is of the ten seconds that have just ended.
+      const time = now - now % METRICS_MS - 1
+      for (const row of this.#increases.rows(metrics, now)) this.#push({ time, runtime: this.#runtime, ...row })
     } catch (error) {
       const reason = describe(error)
       if (reason !== this.#said) process.stderr.write(`Metrics are not measured: ${reason}\n`)

@@ -76,7 +76,7 @@ export async function readSeries (reader: StoreReader, query: SeriesQuery, signa
   const sql = `SELECT part, step, intDiv(toUnixTimestamp64Milli(time), {slot:Int64}) AS slot, sum(increase) AS increase, max(value) AS greatest, avg(value) AS mean, sum(value) AS total, any(bounds) AS bounds, sumForEach(counts) AS counts
     FROM ${quoteTable(metricsTable)} WHERE ${condition} AND (part, step) IN (SELECT DISTINCT part, step FROM ${quoteTable(metricsTable)} WHERE ${condition} ORDER BY part, step LIMIT ${SERIES_MAX + 1})
     GROUP BY part, step, slot ORDER BY part, step, slot`
-  const series = seriesOf(await reader.rows<Slot>(sql, params, signal), { stat, kind, slotMs })
+  const series = seriesOf(await reader.rows<Slot>(sql, params, signal), { stat, kind, slotMs, to: Math.min(to, Date.now()) })
   return { series: series.slice(0, SERIES_MAX), kind, stat, unit: unitFor(name, stat), slot_ms: slotMs, truncated: series.length > SERIES_MAX }
 }
 
@@ -97,14 +97,16 @@ async function kindOf (reader: StoreReader, condition: string, params: Record<st
   return found?.kind
 }
 
-function seriesOf (slots: readonly Slot[], { stat, kind, slotMs }: { readonly stat: Statistic, readonly kind: Kind, readonly slotMs: number }): Series[] {
+function seriesOf (slots: readonly Slot[], { stat, kind, slotMs, to }: { readonly stat: Statistic, readonly kind: Kind, readonly slotMs: number, readonly to: number }): Series[] {
   const found = new Map<string, Series>()
   for (const slot of slots) {
     const { part, step } = slot
     const key = `${part}\n${step}`
     const { points } = found.get(key) ?? found.set(key, { labels: { part, step }, points: [] }).get(key) as Series
-    const value = valueOf(slot, stat, kind, slotMs)
     const ms = Number(slot.slot) * slotMs
+    // The last slot goes on: as much of it as was measured.
+    const measuredMs = Math.min(slotMs, Math.max(SLOT_MS_MIN, Math.floor((to - ms) / SLOT_MS_MIN) * SLOT_MS_MIN))
+    const value = valueOf(slot, stat, kind, measuredMs)
     if (value === undefined) continue
     fillUpTo(points, ms, slotMs, kind)
     points.push([ms, value])
