@@ -11,6 +11,7 @@ import { auditRoutes } from './audit.ts'
 import { backupRoutes } from './backups.ts'
 import { boundaryRoutes } from './boundary.ts'
 import { changeRoutes } from './changes.ts'
+import { checkRoutes } from './check.ts'
 import { explainRoutes } from './explain.ts'
 import { fileRoutes } from './files.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
@@ -142,6 +143,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     seriesRoutes(routes, platform)
     reloadRoutes(routes, platform)
     changeRoutes(routes, platform)
+    checkRoutes(routes, platform)
     fileRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)

@@ -103,8 +103,8 @@ function topicsOf (pipelines: Iterable<Pipeline>, schemas: ReadonlyMap<string, T
   return topics
 }
 
-/** As the platform makes it from the schema; with the columns that have left the schema since. */
-async function makeTable (target: ClickHouse, { name, topic, columns, statement }: SourceTable): Promise<void> {
+/** As the platform makes it from the schema; with the columns that have left the schema since. Also used where a backup is brought back. */
+export async function makeTable (target: ClickHouse, { name, topic, columns, statement }: Pick<SourceTable, 'name' | 'topic' | 'columns' | 'statement'>): Promise<void> {
   if (topic !== undefined) {
     await ensureTable(target, topic, name, name.database === WAREHOUSE ? 'warehouse' : 'streaming')
   } else if (target.cluster === '') {
