@@ -2,16 +2,17 @@
 // that users touch.
 
 import { resolve } from 'node:path'
-import { STATEMENT_SECONDS, connectClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { STATEMENT_SECONDS } from '../../../runtime/clickhouse/client.ts'
 import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
 import { keepModels } from '../../../runtime/clickhouse/kept-models.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
 import type { TableName } from '../../../runtime/clickhouse/sql.ts'
-import { PlatformError } from '../../../runtime/errors.ts'
 import { defineOutput } from '../../../runtime/plugin.ts'
 import type { Context, Topic } from '../../../runtime/plugin.ts'
 import { datasetName, keepViews } from '../../../runtime/warehouse/views.ts'
+import { connect, connected } from './connect.ts'
 import { TableSink } from './sink.ts'
+import type { Where } from './connect.ts'
 
 export default defineOutput({
   description: 'Stores the typed rows of a topic in its ClickHouse table, each row exactly once, and keeps the models on top of it up to date',
@@ -34,8 +35,7 @@ export default defineOutput({
   target: ({ url, database, table, schema }, { topic }) => JSON.stringify([url, database, table ?? schema ?? topic, topic]),
   async open ({ database, table, schema: schemaName, url, models, timeout_seconds: seconds }, context) {
     const schema = schemaName === null ? context.topic : context.topicNamed(schemaName)
-    const client = await connect(url, seconds, context)
-    try {
+    return connected(whereOf(url, seconds, context), context, async client => {
       const target = { database, table: table ?? schema.name }
       const statements = await ensureTable(client, schema, target)
       if (statements.length > 0) context.log.info({ table: `${database}.${target.table}`, statements }, 'The table follows the schema')
@@ -44,13 +44,10 @@ export default defineOutput({
       // Another address has no part in the boundary: its rows stay where they are.
       if (url === null) await keepBoundary(client, { schema, target, models: resolve(context.root, models, 'warehouse') }, context)
       return new TableSink(client, { schema, table: target, lane: 'streaming', seconds }, context)
-    } catch (error) {
-      await client.close()
-      throw error
-    }
+    })
   },
   async probe ({ url, timeout_seconds: seconds }, context) {
-    const client = await connect(url, seconds, context)
+    const client = await connect(whereOf(url, seconds, context), context)
     await client.close()
   }
 })
@@ -62,12 +59,6 @@ async function keepBoundary (client: ClickHouse, { schema, target, models }: { r
   await keepViews(client, { dataset: datasetName(target), schema, streaming: target, warehouse: warehouse === clickhouse, models }, context)
 }
 
-function connect (url: string | null, statementSeconds: number, { services, signal }: Context): Promise<ClickHouse> {
-  const address = url ?? services.clickhouse
-  if (address === undefined) {
-    throw new PlatformError('ENGINE_MISSING', 'there is no ClickHouse: the platform runs none and the output names none', {
-      remedy: 'Set `url` of the output, or let the configuration of the platform name a ClickHouse.'
-    })
-  }
-  return connectClickHouse(address, { statementSeconds, signal })
+function whereOf (url: string | null, statementSeconds: number, { services }: Context): Where {
+  return { url, platform: services.clickhouse, statementSeconds }
 }

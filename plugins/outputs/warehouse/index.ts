@@ -2,14 +2,14 @@
 // the rows are there once, whatever is run again, because they are told by their position in the topic.
 
 import { resolve } from 'node:path'
-import { STATEMENT_SECONDS, connectClickHouse } from '../../../runtime/clickhouse/client.ts'
-import type { ClickHouse } from '../../../runtime/clickhouse/client.ts'
+import { STATEMENT_SECONDS } from '../../../runtime/clickhouse/client.ts'
 import { ensureTable } from '../../../runtime/clickhouse/migrate.ts'
-import { PlatformError } from '../../../runtime/errors.ts'
 import { defineOutput } from '../../../runtime/plugin.ts'
 import type { Context } from '../../../runtime/plugin.ts'
 import { keepViews, warehouseTable } from '../../../runtime/warehouse/views.ts'
+import { connect, connected } from '../streaming-database/connect.ts'
 import { TableSink } from '../streaming-database/sink.ts'
+import type { Where } from '../streaming-database/connect.ts'
 
 export default defineOutput({
   description: 'Stores the typed rows of a topic in its table of the warehouse, each row exactly once, for jobs that load history',
@@ -33,30 +33,20 @@ export default defineOutput({
   target: ({ url, table, schema }, { topic }) => JSON.stringify([url, table ?? schema ?? topic, topic]),
   async open ({ table, schema: schemaName, url, models, timeout_seconds: seconds }, context) {
     const schema = schemaName === null ? context.topic : context.topicNamed(schemaName)
-    const client = await connect(url, seconds, context)
-    try {
+    return connected(whereOf(url, seconds, context), context, async client => {
       const target = warehouseTable(table ?? schema.name)
       const statements = await ensureTable(client, schema, target, 'warehouse')
       if (statements.length > 0) context.log.info({ table: `${target.database}.${target.table}`, statements }, 'The table follows the schema')
       await keepViews(client, { dataset: target.table, schema, streaming: undefined, warehouse: true, models: resolve(context.root, models) }, context)
       return new TableSink(client, { schema, table: target, lane: 'warehouse', seconds }, context)
-    } catch (error) {
-      await client.close()
-      throw error
-    }
+    })
   },
   async probe ({ url, timeout_seconds: seconds }, context) {
-    const client = await connect(url, seconds, context)
+    const client = await connect(whereOf(url, seconds, context), context)
     await client.close()
   }
 })
 
-function connect (url: string | null, statementSeconds: number, { services, signal }: Context): Promise<ClickHouse> {
-  const address = url ?? services.warehouse ?? services.clickhouse
-  if (address === undefined) {
-    throw new PlatformError('ENGINE_MISSING', 'there is no ClickHouse for the warehouse: the platform runs none and the output names none', {
-      remedy: 'Set `url` of the output, or let the configuration of the platform name a ClickHouse.'
-    })
-  }
-  return connectClickHouse(address, { statementSeconds, signal })
+function whereOf (url: string | null, statementSeconds: number, { services }: Context): Where {
+  return { url, platform: services.warehouse ?? services.clickhouse, statementSeconds }
 }
