@@ -4,7 +4,7 @@ import { ReadOnlyFiles, applyChange } from '../setup/apply.ts'
 import { CHANGED_FILES_MAX } from '../setup/change-set.ts'
 import { planChange } from '../setup/plan.ts'
 import { FILE_BYTES_MAX } from '../setup/project-files.ts'
-import { audit } from './audit-entry.ts'
+import { note } from './audited.ts'
 import { principalOf } from './guard.ts'
 import { answerReceipt, sendProblem } from './problem.ts'
 import { receiptSchema } from './reload.ts'
@@ -68,7 +68,7 @@ const planSchema = {
 
 export function changeRoutes (app: FastifyInstance, platform: Platform): void {
   app.post<{ Body: ChangeRequest }>('/v1/changes', {
-    config: { access: 'pipelines:write' },
+    config: { access: 'pipelines:write', asks: true },
     schema: {
       summary: 'What a change of files would do: nothing is written',
       description: 'The change is checked in a copy of the project, with the tests of the pipelines that it reaches.',
@@ -92,7 +92,7 @@ export function changeRoutes (app: FastifyInstance, platform: Platform): void {
   }, async (request, reply) => {
     try {
       const { receipt, changes } = await applyChange(platform, principalOf(request), request.body)
-      audit(platform, request, { action: 'files.change', target: changes.map(({ path }) => path).join(' '), outcome: receipt.outcome, detail: { revision: receipt.revision, plan: request.body.plan } })
+      note(request, { action: 'files.change', target: changes.map(({ path }) => path).join(' '), detail: { revision: receipt.revision, outcome: receipt.outcome } })
       return await answerReceipt(platform, reply, receipt)
     } catch (error) {
       if (!(error instanceof ReadOnlyFiles)) throw error

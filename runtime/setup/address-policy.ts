@@ -75,8 +75,8 @@ interface Entry {
 }
 
 function readEntry (text: string): Entry {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-fA-F:.]+(?:\/\d+)?))(?::(\d{1,5}))?$/.exec(text.trim()) ?? []
-  const place = bracketed ?? plain
+  const [, bracketed, bits6 = '', plain, port] = /^(?:\[([^\]]+)\](\/\d+)?|([^:]+|[0-9a-fA-F:.]+(?:\/\d+)?))(?::(\d{1,5}))?$/.exec(text.trim()) ?? []
+  const place = bracketed === undefined ? plain : bracketed + bits6
   const number = port === undefined ? undefined : Number(port)
   if (place !== undefined && (number === undefined || number <= 65_535)) {
     const [address = '', prefix] = place.split('/')
