@@ -12,7 +12,7 @@ export interface StreamEvent {
 }
 
 export interface FollowState {
-  readonly state: 'connecting' | 'live' | 'resting' | 'failed'
+  readonly state: 'connecting' | 'live' | 'resting' | 'failed' | 'ended'
   readonly problem: Problem | undefined
 }
 
@@ -21,7 +21,7 @@ const RETRY_MS_MAX = 30_000
 /** An event that is longer is no event of ours. */
 const EVENT_CHARS_MAX = 8 * 2 ** 20
 
-/** Follows until the signal: `onEvent` for each event, `onState` when the connection changes. Never rejects. */
+/** Follows until the signal, or an event named `end`: `onEvent` for each event, `onState` when the connection changes. Never rejects. */
 export async function follow (path: string, { signal, onEvent, onState }: { readonly signal: AbortSignal, readonly onEvent: (event: StreamEvent) => void, readonly onState: (state: FollowState) => void }): Promise<void> {
   let lastId = ''
   let failures = 0
@@ -43,6 +43,7 @@ export async function follow (path: string, { signal, onEvent, onState }: { read
       for await (const event of events(response)) {
         failures = 0
         if (event.id !== '') lastId = event.id
+        if (event.event === 'end') return onState({ state: 'ended', problem: undefined })
         onEvent(event)
       }
     } catch (error) {

@@ -48,10 +48,11 @@ export interface Job {
   readonly kind: 'pipeline' | 'task'
   readonly description: string
   readonly schedule: string
-  readonly words?: string
-  readonly zone?: string
-  /** The next fires; an older platform gives one. */
-  readonly next?: number | ReadonlyArray<number | string>
+  /** The schedule for people, without its zone. */
+  readonly words: string
+  readonly zone: string
+  /** The next fires. */
+  readonly next: readonly number[]
   readonly catch_up: string
   readonly retries: number
   readonly timeout_seconds: number
@@ -185,10 +186,4 @@ export interface TopicState {
   readonly bytes: number
   readonly partitions: ReadonlyArray<{ readonly partition: number, readonly first: number, readonly next: number, readonly time: number }>
   readonly groups: ReadonlyArray<{ readonly group: string, readonly partition: number, readonly offset: number }>
-}
-
-/** All next fires of a job, ms since 1970. */
-export function firesOf ({ next }: Job): number[] {
-  const given = next === undefined ? [] : Array.isArray(next) ? next : [next]
-  return given.map(at => typeof at === 'string' ? Date.parse(at) : at as number).filter(at => at > 0)
 }

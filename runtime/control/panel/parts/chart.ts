@@ -19,18 +19,19 @@ export interface Series {
 export interface ChartProps {
   readonly title: string
   readonly series: readonly Series[]
-  /** Behind every number, such as `rows/s`. */
-  readonly unit?: string
   /** Pixels. */
   readonly height?: number
   readonly format?: (value: number) => string
   readonly empty?: ComponentChildren
+  /** What the time axis shows, ms since 1970; left out: from the first point to the last. */
+  readonly from?: number
+  readonly to?: number
 }
 
 /** Series of one chart that are drawn; the table has all. */
 export const SERIES_MAX = 8
 
-export function Chart ({ title, series, unit = '', height = 160, format = number, empty }: ChartProps): VNode {
+export function Chart ({ title, series, height = 160, format = number, empty, from, to }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null)
   const [asTable, setAsTable] = useState(false)
   const drawn = series.slice(0, SERIES_MAX)
@@ -41,7 +42,7 @@ export function Chart ({ title, series, unit = '', height = 160, format = number
     if (element === null || asTable || isEmpty) return
     let end = (): void => {}
     let left = false
-    void import('./plot.ts').then(({ plot }) => { if (!left) end = plot(element, { series: drawn, height, format }) })
+    void import('./plot.ts').then(({ plot }) => { if (!left) end = plot(element, { series: drawn, height, format, from, to }) })
     return () => {
       left = true
       end()
@@ -51,11 +52,10 @@ export function Chart ({ title, series, unit = '', height = 160, format = number
   return html`<figure class="chart">
     <figcaption>
       <strong>${title}</strong>
-      ${drawn.length > 1 && html`<span class="legend">${drawn.map(({ label }, i) => html`<span><i class=${`series-${i}`}></i>${label}</span>`)}</span>`}
       <button type="button" class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}><${Icon} name=${asTable ? 'status' : 'logs'} size=${12} />${asTable ? 'Chart' : 'Table'}</button>
     </figcaption>
-    ${asTable ? html`<${Numbers} title=${title} series=${series} format=${format} />` : html`<div ref=${place} class="plot" role="img" aria-label=${`${title}: ${summary(drawn, unit, format)}`} style=${{ minHeight: `${height}px` }}></div>`}
-    <p class="faint small">${summary(drawn, unit, format)}</p>
+    ${asTable ? html`<${Numbers} title=${title} series=${series} format=${format} />` : html`<div ref=${place} class="plot" role="img" aria-label=${`${title}: ${summary(drawn, format)}`} style=${{ minHeight: `${height}px` }}></div>`}
+    <p class="legend">${drawn.map(({ label, points }, i) => html`<span><i class=${`series-${i}`}></i>${label} <strong>${shown(points.findLast(([, value]) => value !== null)?.[1], format)}</strong></span>`)}</p>
   </figure>`
 }
 
@@ -73,19 +73,23 @@ function Numbers ({ title, series, format }: { readonly title: string, readonly 
   }, [series])
   const columns = [
     { id: 'at', title: 'UTC', value: (row: { at: number }) => row.at, cell: (row: { at: number }) => utc(row.at) },
-    ...series.map(({ label }, i) => ({ id: `s${i}`, title: label, right: true, value: (row: { values: Array<number | null> }) => row.values[i], cell: (row: { values: Array<number | null> }) => row.values[i] === null || row.values[i] === undefined ? '–' : format(row.values[i]) }))
+    ...series.map(({ label }, i) => ({ id: `s${i}`, title: label, right: true, value: (row: { values: Array<number | null> }) => row.values[i], cell: (row: { values: Array<number | null> }) => shown(row.values[i], format) }))
   ]
   return html`<${Table} label=${`${title} as a table`} rows=${rows} columns=${columns} keyOf=${(row: { at: number }) => String(row.at)} />`
 }
 
-/** `now 4.3 rows/s, between 0 and 12, 5.1 on average` */
-function summary (series: readonly Series[], unit: string, format: (value: number) => string): string {
+function shown (value: number | null | undefined, format: (value: number) => string): string {
+  return value === null || value === undefined ? '–' : format(value)
+}
+
+/** `now 4.3/s, between 0/s and 12/s, 5.1/s on average` */
+function summary (series: readonly Series[], format: (value: number) => string): string {
   return series.map(({ label, points }) => {
     const values = points.map(([, value]) => value).filter(value => value !== null)
     const last = values.at(-1)
     if (last === undefined) return `${label}: no numbers`
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-    const text = `now ${format(last)} ${unit}, between ${format(Math.min(...values))} and ${format(Math.max(...values))}, ${format(mean)} on average`
+    const text = `now ${format(last)}, between ${format(Math.min(...values))} and ${format(Math.max(...values))}, ${format(mean)} on average`
     return series.length === 1 ? text : `${label}: ${text}`
   }).join('; ')
 }

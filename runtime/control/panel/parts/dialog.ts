@@ -17,12 +17,14 @@ export function Dialog ({ title, onClose, children, wide = false }: { readonly t
   </dialog>`
 }
 
-/** Asks before something is done. With `name`, that name has to be typed: for what cannot be taken back. */
-export function Confirm ({ title, name, button, danger = false, onConfirm, onClose, children }: {
+/** Asks before something is done; it stays open where `onConfirm` rejects, and what went wrong is for `children` to say. With `name`, that name has to be typed: for what cannot be taken back. */
+export function Confirm ({ title, name, button, danger = false, disabled = false, onConfirm, onClose, children }: {
   readonly title: string
   readonly name?: string
   readonly button: string
   readonly danger?: boolean
+  /** It cannot be done yet. */
+  readonly disabled?: boolean
   readonly onConfirm: () => Promise<unknown> | unknown
   readonly onClose: () => void
   readonly children?: ComponentChildren
@@ -36,6 +38,8 @@ export function Confirm ({ title, name, button, danger = false, onConfirm, onClo
     try {
       await onConfirm()
       onClose()
+    } catch {
+      // Whoever opened it has said in it what went wrong.
     } finally {
       setBusy(false)
     }
@@ -44,7 +48,7 @@ export function Confirm ({ title, name, button, danger = false, onConfirm, onClo
     <form onSubmit=${submit}>
       ${children}
       ${name !== undefined && html`<div class="field"><label for=${id}>Type <code>${name}</code> to confirm</label><input id=${id} autocomplete="off" spellcheck=${false} value=${typed} onInput=${(event: InputEvent) => setTyped((event.target as HTMLInputElement).value)} /></div>`}
-      <div class="buttons end"><button type="button" onClick=${onClose}>Cancel</button><button type="submit" class=${danger ? 'danger' : 'primary'} disabled=${busy || (name !== undefined && typed !== name)}>${button}</button></div>
+      <div class="buttons end"><button type="button" onClick=${onClose}>Cancel</button><button type="submit" class=${danger ? 'danger' : 'primary'} disabled=${disabled || busy || (name !== undefined && typed !== name)}>${button}</button></div>
     </form>
   </${Dialog}>`
 }

@@ -5,7 +5,7 @@ import { utc } from '../kit/clock.ts'
 import type { Series } from './chart.ts'
 
 /** Draws into an element, follows its width, and returns what takes the drawing away. */
-export function plot (element: HTMLElement, { series, height, format }: { readonly series: readonly Series[], readonly height: number, readonly format: (value: number) => string }): () => void {
+export function plot (element: HTMLElement, { series, height, format, from, to }: { readonly series: readonly Series[], readonly height: number, readonly format: (value: number) => string, readonly from: number | undefined, readonly to: number | undefined }): () => void {
   const style = getComputedStyle(element)
   const colour = (name: string): string => style.getPropertyValue(name).trim()
   const grid = { stroke: colour('--line'), width: 1 }
@@ -18,9 +18,9 @@ export function plot (element: HTMLElement, { series, height, format }: { readon
     padding: [8, 8, 0, 0],
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     plugins: [tooltip(series, format)],
-    scales: { y: { range: (_chart, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
-    axes: [{ ...axis, size: 28 }, { ...axis, size: 52, values: (_chart, values) => values.map(value => format(value)) }],
-    series: [{}, ...series.map((_, i) => ({ stroke: colour(`--series-${i}`), width: 1.5, points: { show: false }, ...(series.length === 1 && { fill: `color-mix(in srgb, ${colour('--series-0')} 12%, transparent)` }) }))]
+    scales: { x: { range: (_chart, low, high) => [from === undefined ? low : from / 1000, to === undefined ? high : to / 1000] }, y: { range: (_chart, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
+    axes: [{ ...axis, size: 26, values: (_chart, splits, _axis, _space, step) => splits.map(at => utc(at * 1000).slice(...(step >= 86_400 ? [5, 10] : step >= 60 ? [11, 16] : [11, 19]))) }, { ...axis, size: 52, values: (_chart, values) => values.map(value => format(value)) }],
+    series: [{}, ...series.map((_, i) => ({ stroke: colour(`--series-${i}`), width: 1.5, points: { show: Math.max(...series.map(({ points }) => points.length)) < 3, size: 5 }, ...(series.length === 1 && { fill: `color-mix(in srgb, ${colour('--series-0')} 12%, transparent)` }) }))]
   }, joined(series), element)
   const resize = new ResizeObserver(() => { if (element.clientWidth > 0 && element.clientWidth !== chart.width) chart.setSize({ width: element.clientWidth, height }) })
   resize.observe(element)

@@ -5,7 +5,6 @@ import { now, relative, utc } from '../../kit/clock.ts'
 import { html } from '../../kit/html.ts'
 import { href } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
-import { firesOf } from '../../kit/shapes.ts'
 import type { VNode } from '../../kit/html.ts'
 import type { Job, Run } from '../../kit/shapes.ts'
 
@@ -21,7 +20,7 @@ export function Timeline (): VNode {
   const from = now.value - HOURS * HOUR_MS
   return html`<${Section} title="Jobs" note="6 hours back, 6 ahead, UTC">
     <${Loaded} of=${jobs}>${({ jobs: found }: { jobs: readonly Job[] }) => {
-      const shown = found.filter(job => job.last !== undefined || job.running !== undefined || firesOf(job).length > 0)
+      const shown = found.filter(job => job.last !== undefined || job.running !== undefined || job.next.length > 0)
       if (shown.length === 0) return html`<${Empty} title="No job has run yet">A pipeline with a schedule is a job.</${Empty}>`
       return html`<div class="timeline">
         <div class="timeline-hours" aria-hidden="true">${Array.from({ length: HOURS }, (_, i) => html`<span style=${{ left: `${place(hourAt(from, i), from)}%` }}>${utc(hourAt(from, i)).slice(11, 16)}</span>`)}</div>
@@ -43,9 +42,9 @@ function place (at: number, from: number): number {
 function Lane ({ job, from }: { readonly job: Job, readonly from: number }): VNode {
   const { data } = useResource<{ runs: readonly Run[] }>(`/v1/jobs/${job.id}/runs?limit=${RUNS}`, { every: EVERY_MS })
   const runs = (data?.runs ?? []).filter(run => (run.ended === 0 ? now.value : run.ended) > from && run.started > 0)
-  const fires = firesOf(job).filter(at => at < from + 2 * HOURS * HOUR_MS)
+  const fires = job.next.filter(at => at < from + 2 * HOURS * HOUR_MS)
   const failed = runs.filter(({ state }) => state === 'failed').length
-  const next = firesOf(job)[0]
+  const next = job.next[0]
   return html`<li>
     <a href=${href(['jobs', job.id])} class="ellipsis">${job.id}</a>
     <div class="lane">

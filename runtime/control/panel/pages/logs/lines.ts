@@ -20,7 +20,7 @@ export interface LogLine {
 export const LINES_MAX = 2000
 
 const marks: Readonly<Record<string, Level>> = { error: 'bad', fatal: 'bad', warn: 'warn', info: 'idle', debug: 'unknown', trace: 'unknown' }
-const FIELDS_CHARS_MAX = 160
+const FIELDS_CHARS_MAX = 110
 
 export function Lines ({ lines, empty }: { readonly lines: readonly LogLine[], readonly empty: string }): VNode {
   return html`<${Table} label="Log lines" rows=${lines} keyOf=${({ id }: LogLine, i: number) => id === '' ? String(i) : id} empty=${{ title: empty }}
@@ -34,6 +34,6 @@ export function Lines ({ lines, empty }: { readonly lines: readonly LogLine[], r
 }
 
 function brief (fields: Readonly<Record<string, unknown>>): string {
-  const text = Object.entries(fields ?? {}).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ')
+  const text = Object.entries(fields ?? {}).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ').replace(/(?:\s|\\n)+/g, ' ')
   return text.length > FIELDS_CHARS_MAX ? `${text.slice(0, FIELDS_CHARS_MAX)}…` : text
 }

@@ -18,13 +18,20 @@ export interface SeriesAnswer {
 }
 
 const charts = [
-  { name: 'twolane_rows_total', title: 'Rows a second', unit: 'rows/s', format: (value: number) => rate(value) },
-  { name: 'twolane_lag_seconds', title: 'Lag', unit: '', format: (value: number) => seconds(value) },
-  { name: 'twolane_latency_seconds', title: 'Latency from topic to destination, 99th percentile', unit: '', format: (value: number) => value < 1 ? `${Math.round(value * 1000)} ms` : seconds(value) },
-  { name: 'twolane_rejected_rows_total', title: 'Rejected rows a second', unit: 'rows/s', format: (value: number) => number(value) },
-  { name: 'twolane_lag_rows', title: 'Rows that wait', unit: 'rows', format: (value: number) => count(value) },
-  { name: 'twolane_step_failures_total', title: 'Failures a second', unit: '', format: (value: number) => number(value) }
+  { name: 'twolane_rows_total', title: 'Rows a second', format: (value: number) => rate(value) },
+  { name: 'twolane_lag_seconds', title: 'Lag', format: (value: number) => seconds(value) },
+  { name: 'twolane_latency_seconds', title: 'Latency from topic to destination, 99th percentile', format: (value: number) => value < 1 ? `${Math.round(value * 1000)} ms` : seconds(value) },
+  { name: 'twolane_rejected_rows_total', title: 'Rejected rows a second', format: (value: number) => number(value) },
+  { name: 'twolane_lag_rows', title: 'Rows that wait', format: (value: number) => count(value) },
+  { name: 'twolane_step_failures_total', title: 'Failures a second', format: (value: number) => number(value) }
 ] as const
+
+const unitsMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `6h` in ms. */
+export function spanMs (span: string): number {
+  return Number.parseInt(span) * unitsMs[span.at(-1) as keyof typeof unitsMs]
+}
 
 /** Rate, lag, latency and errors of one part over time. */
 export function PipelineCharts ({ part }: { readonly part: string }): VNode {
@@ -35,8 +42,8 @@ export function PipelineCharts ({ part }: { readonly part: string }): VNode {
   </${Section}>`
 }
 
-function One ({ part, last, name, title, unit, format }: { readonly part: string, readonly last: string, readonly name: string, readonly title: string, readonly unit: string, readonly format: (value: number) => string }): VNode {
+function One ({ part, last, name, title, format }: { readonly part: string, readonly last: string, readonly name: string, readonly title: string, readonly format: (value: number) => string }): VNode {
   const answer = useResource<SeriesAnswer>(addressOf('/v1/series', { name, part, last, points: POINTS }), { every: EVERY_MS })
   const series = useMemo(() => (answer.data?.series ?? []).map(({ labels, points }) => ({ label: labels.step === '' ? part : labels.step, points })), [answer.data])
-  return html`<div><${Loaded} of=${answer} lines=${4}>${() => html`<${Chart} title=${title} series=${series} unit=${unit} format=${format} empty="Nothing was measured in this time." />`}</${Loaded}></div>`
+  return html`<div><${Loaded} of=${answer} lines=${4}>${() => html`<${Chart} title=${title} series=${series} format=${format} from=${answer.at - spanMs(last)} to=${answer.at} empty="Nothing was measured in this time." />`}</${Loaded}></div>`
 }

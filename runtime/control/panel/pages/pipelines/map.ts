@@ -12,7 +12,7 @@ const ZOOM_MIN = 0.5
 const ZOOM_MAX = 1.6
 const ZOOM_STEP = 0.1
 /** Letters that fit into a node. */
-const TITLE_CHARS_MAX = 21
+const TITLE_CHARS_MAX = 19
 const NOTE_CHARS_MAX = 27
 
 /** The lanes below each other. Nodes are links; the map is scrolled by the arrow keys and sized by + and -. */

@@ -5,7 +5,7 @@
 // Pipelines of one topic stand below each other and share its node. Streams are the upper lane, jobs the lower one.
 
 import { levelOf } from '../../parts/mark.ts'
-import { count, rate, seconds } from '../../kit/number.ts'
+import { count, plural, rate, seconds } from '../../kit/number.ts'
 import type { Level } from '../../parts/mark.ts'
 import type { PipelineDetail, PipelineStatus, Step, StepStatus, TopicState } from '../../kit/shapes.ts'
 
@@ -133,7 +133,7 @@ function topicNodeOf (topic: string, sharing: readonly PipelineStatus[], topics:
   const first = sharing[0] as PipelineStatus
   return {
     id: `topic ${topic}`, kind: 'topic', title: topic, level: rejected > 0 ? 'warn' : 'ok', state: rejected > 0 ? 'has rejected rows' : 'durable',
-    note: [`${count(rowsIn(found))} rows`, ...rejected > 0 ? [`${count(rejected)} rejected`] : []].join(' · '),
+    note: [plural(rowsIn(found), 'row'), ...rejected > 0 ? [`${count(rejected)} rejected`] : []].join(' · '),
     path: ['pipelines', first.id], query: { tab: rejected > 0 ? 'rejected' : 'rows' }, x: columnAt(1), y
   }
 }
