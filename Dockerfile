@@ -1,6 +1,8 @@
 # The platform on one machine. Build: docker build -t twolane .
-# Run:   docker run -p 127.0.0.1:8080:8080 -e TWOLANE_ADMIN_TOKEN=… -v twolane:/data twolane
-# Other machines can reach a container, so it does not start without TWOLANE_ADMIN_TOKEN.
+# Run:   docker run -p 127.0.0.1:8080:8080 -e TWOLANE_ADMIN_TOKEN=… -e TWOLANE_INSECURE_HTTP=true -v twolane:/data twolane
+# Other machines can reach a container, so it does not start without TWOLANE_ADMIN_TOKEN, nor without TLS
+# (TWOLANE_TLS_CERTIFICATE_FILE and TWOLANE_TLS_KEY_FILE) unless TWOLANE_INSECURE_HTTP says that a port on this machine, or
+# a proxy that speaks TLS, is the only way in.
 
 FROM node:24-slim AS dependencies
 WORKDIR /app
@@ -27,5 +29,5 @@ VOLUME /data
 EXPOSE 8080
 # Whether the process answers. A pipeline that fails is no reason to end the others: /readyz tells about those.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TWOLANE_PORT}/healthz`).then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "require(process.env.TWOLANE_TLS_CERTIFICATE_FILE ? 'node:https' : 'node:http').get({ host: '127.0.0.1', port: process.env.TWOLANE_PORT, path: '/healthz', rejectUnauthorized: false }, answer => process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 CMD ["node", "runtime/main.ts"]

@@ -6,10 +6,14 @@ import { everywhere } from '../peers.ts'
 import { lags } from './lag.ts'
 import { changeFile, fileOf, textOf } from './pipeline-files.ts'
 import { redact } from '../pipeline.ts'
+import { configInvalid } from '../problems.ts'
+import { checkPolicy, pluginRefusal } from '../setup/policy.ts'
+import { stepsOf } from '../setup/step-name.ts'
 import { readYaml } from '../yaml.ts'
+import { principalOf } from './guard.ts'
 import { answerReceipt } from './problem.ts'
 import { receiptSchema } from './reload.ts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Json } from '../plugin.ts'
 import type { CombinedStatus } from './combined.ts'
 import type { Platform } from '../platform.ts'
@@ -90,6 +94,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
       readYaml(fileOf(id), text)
       return text
     }
+    await checkAllowed(request, id, change)
     return answerReceipt(platform, reply, await changeFile(platform, { root, id, change }))
   })
 
@@ -114,6 +119,17 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
       await everywhere(platform, { verb: action, pipeline: request.params.id })
       return statusOf(request.params.id)
     })
+  }
+
+  /** Throws where a pipeline names what whoever writes it may not use: a plugin is code that runs. */
+  async function checkAllowed (request: FastifyRequest, id: string, change: (before: string | undefined) => string): Promise<void> {
+    const [path, principal] = [fileOf(id), principalOf(request)]
+    const before = await textOf(join(root, path))
+    const after = change(before)
+    const refusal = stepsOf(readYaml(path, after).value).map(({ plugin }) => pluginRefusal(principal, plugin)).find(text => text !== undefined)
+    if (refusal !== undefined) throw new PlatformError('SCOPE_MISSING', refusal, { remedy: 'Ask an admin for a role that allows it.' })
+    const problems = await checkPolicy(platform, principal, [{ path, kind: 'pipeline', before, after }])
+    if (problems.length > 0) throw configInvalid(problems)
   }
 
   async function statusOf (id: string): Promise<CombinedStatus> {

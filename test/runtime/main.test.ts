@@ -47,9 +47,9 @@ await t.test('a first start tells all in five lines, and Ctrl-C drains', async t
   await run.prints(/Ctrl-C/)
   const lines = run.output().trim().split('\n')
   t.equal(lines.length, 5)
-  t.match(lines, [/^Twolane \S+ is running at http:\/\/127\.0\.0\.1:\d+ /, /^Pipelines: trades\. Data: /, /^Not running because of problems: pipelines\/bad\.yaml/, /^Admin token, shown only this once: tl_[\w-]{43}$/, /^See npx twolane status/])
+  t.match(lines, [/^Twolane \S+ is running at http:\/\/127\.0\.0\.1:\d+ /, /^Pipelines: trades\. Not running because of problems: pipelines\/bad\.yaml; see npx twolane lint\. Data: /, /^Admin token, shown only this once: tl_[\w-]{43}$/, /^Set up the first user within 30 minutes: http:\/\/127\.0\.0\.1:\d+\/#\/setup\/[\w-]{22}$/, /^See npx twolane status/])
   const token = readFileSync(join(project.data, 'admin-token'), 'utf8').trim()
-  t.ok(lines[3]?.endsWith(token), 'the file holds the token')
+  t.ok(lines[2]?.endsWith(token), 'the file holds the token')
   t.equal(statSync(join(project.data, 'admin-token')).mode & 0o777, 0o600, 'for the user alone')
   const url = readFileSync(join(project.data, 'address'), 'utf8').trim()
   t.equal((await fetch(`${url}/v1/pipelines`, { headers: { authorization: `Bearer ${token}` } })).status, 200)
@@ -99,7 +99,8 @@ await t.test('what cannot start says why and ends with 1', async t => {
     fails({ TWOLANE_PORT: port }, /^Another program, perhaps this platform, listens on 127\.0\.0\.1:\d+\. Stop it, or choose another port with TWOLANE_PORT\.$/m),
     fails({}, /data: Another process \(\d+\) works with the data folder/),
     fails({ TWOLANE_HOST: '0.0.0.0' }, /Other machines can reach 0\.0\.0\.0, and no admin token is set/),
-    fails({ TWOLANE_HOST: '203.0.113.7', TWOLANE_ADMIN_TOKEN: 'a-token-of-my-own-making' }, /cannot listen on 203\.0\.113\.7:0 \(EADDRNOTAVAIL\)/),
+    fails({ TWOLANE_HOST: '0.0.0.0', TWOLANE_ADMIN_TOKEN: 'a-token-of-my-own-making' }, /passwords and tokens would go there in the clear/),
+    fails({ TWOLANE_HOST: '203.0.113.7', TWOLANE_ADMIN_TOKEN: 'a-token-of-my-own-making', TWOLANE_INSECURE_HTTP: 'true' }, /cannot listen on 203\.0\.113\.7:0 \(EADDRNOTAVAIL\)/),
     fails({ TWOLANE_PORT: 'high' }, /environment TWOLANE_PORT: must be a whole number/)
   ])
   first.child.kill('SIGINT')
