@@ -2,6 +2,7 @@
 
 import { calendarForm } from './calendar/calendar-form.ts'
 import { platformForm } from './config.ts'
+import { costForm } from './cost/prices.ts'
 import type { JsonSchema } from './check.ts'
 import { listPlugins } from './loader.ts'
 import type { ListedPlugin } from './loader.ts'
@@ -48,6 +49,11 @@ export function platformJsonSchema (): JsonSchema {
 /** config/calendars/<name>.yaml */
 export function calendarJsonSchema (): JsonSchema {
   return { $schema: draft, title: 'Market calendar', ...calendarForm }
+}
+
+/** config/cost.yaml */
+export function costJsonSchema (): JsonSchema {
+  return { $schema: draft, title: 'Prices', ...costForm }
 }
 
 /** A step is a plugin's name, or its name with its options and the reserved keys beside it. */

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { storeRequests } from './objects/request-count.ts'
 import type { Metrics } from './plugin.ts'
 
 const labelNames = ['pipeline', 'step'] as const
@@ -21,12 +22,24 @@ export class PipelineMetrics {
     name: 'twolane_latency_seconds', help: 'From the topic to the destination, oldest row of each flush, seconds', labelNames, buckets: latencyBuckets, registers: [this.registry]
   })
 
+  readonly #cpu = this.#counter('twolane_cpu_seconds_total', 'Processor time of the pipeline\'s thread')
+  readonly #storeReads = this.#counter('twolane_store_reads_total', 'Requests that read from an object store')
+  readonly #storeWrites = this.#counter('twolane_store_writes_total', 'Requests that write to an object store, or list it')
   readonly #plugin = new Map<string, Counter<Label> | Gauge<Label> | Histogram<Label>>()
 
   /** Makes the series of a step, at 0. */
   begin (pipeline: string, step: string): void {
     const counters = step.startsWith('transforms.') ? [] : [this.rows, this.bytes, this.batches, this.rejected, this.failures]
     for (const counter of counters) counter.inc({ pipeline, step }, 0)
+  }
+
+  /** What the thread has used since it began. */
+  used (pipeline: string): void {
+    const { user, system } = process.threadCpuUsage()
+    for (const [counter, value] of [[this.#cpu, (user + system) / 1e6], [this.#storeReads, storeRequests.reads], [this.#storeWrites, storeRequests.writes]] as const) {
+      counter.reset()
+      counter.inc({ pipeline, step: '' }, value)
+    }
   }
 
   /** What a plugin counts itself, as `twolane_plugin_<name>`. */

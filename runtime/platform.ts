@@ -16,6 +16,7 @@ import { checkMoved } from './move/marks.ts'
 import { checkRestored } from './backup/restore.ts'
 import { masker } from './mask.ts'
 import { PlatformTopic, platformTopic } from './platform-topic.ts'
+import { Costs } from './cost/sampler.ts'
 import { openObserve } from './observe/open.ts'
 import { failingTasks, openJobs } from './jobs/open.ts'
 import { groupOf } from './run.ts'
@@ -55,6 +56,8 @@ export interface Platform {
   readonly jobs: Jobs
   /** What is measured, and whether logs and metrics are kept. */
   readonly observe: Observe
+  /** What was used, and what that costs. */
+  readonly costs: Costs
   /** Health of the whole, and what goes by it. */
   readonly watch: Watch
   /** Where the admin endpoint is; set when it listens. */
@@ -76,7 +79,7 @@ export interface Platform {
 }
 
 /** The platform while it opens: without the parts that are made of it. */
-export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'watch'>
+export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'costs' | 'watch'>
 
 export async function openPlatform ({ root, config }: { readonly root: string, readonly config: PlatformConfig }): Promise<Platform> {
   const { dataFolder } = config
@@ -93,8 +96,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     checkRestored(config)
     const store = new Store(dataFolder)
     closers.push(() => store.close())
-    const newAdminToken = config.adminToken === undefined ? store.makeAdminToken() : undefined
-    if (config.adminToken !== undefined) store.setAdminToken(config.adminToken)
+    const newAdminToken = keepAdminToken(store, config)
 
     const broker = await openBroker({ dataFolder, kafka: config.kafka })
     closers.push(() => broker.close())
@@ -126,33 +128,27 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
       newAdminToken,
       get rowsDropped () { return platformRows.dropped },
       isAdminToken: token => store.isAdminToken(token),
-      failing: () => [
-        ...follower.trouble === '' ? [] : [{ name: 'files', reasons: [follower.trouble] }],
-        ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
-        ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
-        ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons })),
-        ...failingTasks(jobs),
-        ...observe.failing()
-      ],
+      failing: () => failingParts({ follower, fleet, clickhouse, supervisor, jobs, observe }),
       close
     }
     const fleet = fleetOf(platform)
     const follower = new Follower(fleet, platform)
     const jobs = openJobs(platform, fleet, forward)
     const observe = openObserve(platform, { fleet, engine: () => clickhouse.state })
+    const costs = new Costs({ root, store, broker, supervisor, config, log, observe, fleet })
     platformRows.open(broker, () => observe.measured.kept())
     // The pipelines first: what they log while they drain is still taken.
-    closers.push(() => platformRows.close(), () => observe.close(), () => fleet.close(), () => Promise.all([jobs.close(STOP_MS_MAX), supervisor.close(STOP_MS_MAX)]))
+    closers.push(() => platformRows.close(), () => observe.close(), () => costs.close(), () => fleet.close(), () => Promise.all([jobs.close(STOP_MS_MAX), supervisor.close(STOP_MS_MAX)]))
     fleet.open()
     await fleet.known(KNOWN_MS_MAX)
     await checkPeers(fleet, platform)
     await supervisor.start(files)
     jobs.open()
     observe.open()
+    costs.open()
     follower.open()
-    closers.push(() => follower.close())
-    closers.push(keepTrimmed({ broker, supervisor, fleet, log }))
-    const opened = Object.assign(platform, { fleet, jobs, observe, peers: peersOf(fleet) })
+    closers.push(() => follower.close(), keepTrimmed({ broker, supervisor, fleet, log }))
+    const opened = Object.assign(platform, { fleet, jobs, observe, costs, peers: peersOf(fleet) })
     const watch = openWatch(opened)
     closers.push(() => watch.close())
     return Object.assign(opened, { watch })
@@ -160,6 +156,33 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     await close()
     throw error
   }
+}
+
+/** The one that was made, at the first start without one. */
+function keepAdminToken (store: Store, { adminToken }: PlatformConfig): string | undefined {
+  if (adminToken === undefined) return store.makeAdminToken()
+  store.setAdminToken(adminToken)
+  return undefined
+}
+
+interface Watchable {
+  readonly follower: Follower
+  readonly fleet: Fleet
+  readonly clickhouse: Pick<EmbeddedClickHouse, 'state'>
+  readonly supervisor: Supervisor
+  readonly jobs: Jobs
+  readonly observe: Observe
+}
+
+function failingParts ({ follower, fleet, clickhouse, supervisor, jobs, observe }: Watchable): ReturnType<Platform['failing']> {
+  return [
+    ...follower.trouble === '' ? [] : [{ name: 'files', reasons: [follower.trouble] }],
+    ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
+    ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
+    ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons })),
+    ...failingTasks(jobs),
+    ...observe.failing()
+  ]
 }
 
 async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'state' | 'close'>> {

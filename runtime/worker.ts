@@ -133,6 +133,7 @@ const beat = setInterval(() => {
   guardMemory()
 }, BEAT_MS)
 const report = async (): Promise<void> => {
+  metrics.used(pipeline.id)
   send({ type: 'metrics', metrics: await metrics.registry.getMetricsAsJSON() })
 }
 

@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { calendarNames, readCalendar } from '../calendar/calendar.ts'
 import { readConfig } from '../config.ts'
+import { COST_FILE, readPrices } from '../cost/prices.ts'
 import { PlatformError } from '../errors.ts'
 import { readPipelines } from '../pipeline.ts'
 import { readPipelineTests } from '../pipeline-test-file.ts'
@@ -18,7 +19,7 @@ export async function run (args: readonly string[], { root, folder, env, print, 
   const wanted = positionals.map(file => inProject(root, folder, file))
   const checks = await checkAll(root, env)
   const missing = wanted.find(file => !checks.has(file))
-  if (missing !== undefined) throw new UsageError(`${missing} is no file of pipelines/, schemas/, config/calendars/ or config/platform.yaml`)
+  if (missing !== undefined) throw new UsageError(`${missing} is no file of pipelines/, schemas/, config/calendars/, config/cost.yaml or config/platform.yaml`)
 
   const files = wanted.length > 0 ? wanted : [...checks.keys()]
   const lines = new Set(files.flatMap(file => checks.get(file)?.split('\n') ?? []))
@@ -38,6 +39,7 @@ async function checkAll (root: string, env: Terminal['env']): Promise<Map<string
     }))
   }
   if (existsSync(join(root, 'config/platform.yaml'))) await check('config/platform.yaml', () => readConfig({ root, env }))
+  if (existsSync(join(root, COST_FILE))) await check(COST_FILE, () => readPrices(root))
   for (const name of await calendarNames(root)) await check(`config/calendars/${name}.yaml`, () => readCalendar(root, name))
   for (const kind of ['schemas', 'pipelines']) for (const entry of await filesOf(join(root, kind))) checks.set(`${kind}/${entry}`, undefined)
   const { problems } = await readPipelines(root, env)

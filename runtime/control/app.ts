@@ -10,8 +10,10 @@ import { auditRequests } from './audited.ts'
 import { auditRoutes } from './audit.ts'
 import { backupRoutes } from './backups.ts'
 import { boundaryRoutes } from './boundary.ts'
+import { costRoutes } from './costs.ts'
 import { changeRoutes } from './changes.ts'
 import { checkRoutes } from './check.ts'
+import { dataRoutes } from './data.ts'
 import { explainRoutes } from './explain.ts'
 import { fileRoutes } from './files.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
@@ -140,6 +142,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     pipelineRoutes(routes, platform)
     jobRoutes(routes, platform)
     logRoutes(routes, platform)
+    costRoutes(routes, platform)
     seriesRoutes(routes, platform)
     reloadRoutes(routes, platform)
     changeRoutes(routes, platform)
@@ -154,6 +157,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     boundaryRoutes(routes, platform)
     queryRoutes(routes, platform, limits)
     qualityRoutes(routes, platform)
+    dataRoutes(routes, platform)
     liveRoutes(routes, platform)
     sqlRoutes(routes, platform)
     await gatewayRoutes(routes, platform)

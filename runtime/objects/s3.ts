@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Backoff } from '../backoff.ts'
 import { makeFolder, storageError, writeDurably } from '../durable.ts'
+import { countStoreRequest } from './request-count.ts'
 import { s3Error } from './s3-errors.ts'
 import { abortUploads, inParts, uploadParts, uploadWhole } from './upload.ts'
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
@@ -163,7 +164,7 @@ function statusOf (error: unknown): number | undefined {
 export function connect ({ endpoint, region, pathStyle, accessKey, secretKey, requestMs }: StoreOptions): S3Client {
   // Stores other than AWS take any region; the usual one saves an option.
   const inRegion = region ?? (endpoint === null ? undefined : process.env['AWS_REGION'] ?? 'us-east-1')
-  return new S3Client({
+  const client = new S3Client({
     ...(endpoint !== null && { endpoint }),
     ...(inRegion !== undefined && { region: inRegion }),
     forcePathStyle: pathStyle ?? endpoint !== null,
@@ -173,4 +174,10 @@ export function connect ({ endpoint, region, pathStyle, accessKey, secretKey, re
     expectContinueHeader: false,
     requestHandler: { connectionTimeout: Math.min(connectMs, requestMs), requestTimeout: requestMs, socketTimeout: requestMs, throwOnRequestTimeout: true }
   })
+  // Behind the step that repeats a request: each attempt is billed.
+  client.middlewareStack.add((next, { commandName = '' }) => args => {
+    countStoreRequest(commandName)
+    return next(args)
+  }, { step: 'finalizeRequest', priority: 'low', name: 'countStoreRequest' })
+  return client
 }

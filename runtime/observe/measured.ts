@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import { lags } from '../control/lag.ts'
+import { storeRequests } from '../objects/request-count.ts'
 import type { EmbeddedState } from '../clickhouse/embedded.ts'
 import type { MetricObjectWithValues } from '../row-rate.ts'
 import type { Platform } from '../platform.ts'
@@ -36,6 +37,8 @@ export class Measured {
   readonly #dropped: Gauge
   readonly #recorded: Counter
   readonly #engineCpu: Counter
+  readonly #storeReads: Counter
+  readonly #storeWrites: Counter
   readonly #engineMemory: Gauge
 
   constructor (platform: MeasuredPlatform) {
@@ -49,6 +52,8 @@ export class Measured {
     this.#dropped = new Gauge({ name: 'twolane_platform_rows_dropped', help: 'Log and metric rows that the topic _platform did not take', registers })
     this.#recorded = new Counter({ name: 'twolane_observe_rows_total', help: 'Log and metric rows that this process stored in ClickHouse', registers })
     this.#engineCpu = new Counter({ name: 'twolane_engine_cpu_seconds_total', help: 'Processor time of the embedded ClickHouse, since it was started', registers })
+    this.#storeReads = new Counter({ name: 'twolane_store_reads_total', help: 'Requests that read from an object store', labelNames: ['pipeline', 'step'], registers })
+    this.#storeWrites = new Counter({ name: 'twolane_store_writes_total', help: 'Requests that write to an object store, or list it', labelNames: ['pipeline', 'step'], registers })
     this.#engineMemory = new Gauge({ name: 'twolane_engine_resident_memory_bytes', help: 'Memory of the embedded ClickHouse', registers })
   }
 
@@ -68,7 +73,7 @@ export class Measured {
 
   async #platformWide (withLag: boolean): Promise<MetricObjectWithValues[]> {
     const { supervisor, rowsDropped, recorded, engine } = this.#platform
-    for (const metric of [this.#healthy, this.#restarts, this.#lagRows, this.#lagSeconds, this.#recorded, this.#engineCpu]) metric.reset()
+    for (const metric of [this.#healthy, this.#restarts, this.#lagRows, this.#lagSeconds, this.#recorded, this.#engineCpu, this.#storeReads, this.#storeWrites]) metric.reset()
     for (const { id, healthy, state, restarts } of supervisor.status()) {
       this.#healthy.set({ pipeline: id, state }, healthy ? 1 : 0)
       this.#restarts.inc({ pipeline: id }, restarts)
@@ -79,6 +84,8 @@ export class Measured {
     }
     this.#dropped.set(rowsDropped)
     this.#recorded.inc(recorded.rows)
+    this.#storeReads.inc({ pipeline: '', step: '' }, storeRequests.reads)
+    this.#storeWrites.inc({ pipeline: '', step: '' }, storeRequests.writes)
     const used = engine.state === 'up' && engine.pid > 0 ? await processUse(engine.pid) : undefined
     this.#engineCpu.inc(used?.cpuSeconds ?? 0)
     this.#engineMemory.set(used?.residentBytes ?? 0)

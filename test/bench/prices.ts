@@ -2,20 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'yaml'
+import { COST_FILE, parsePrices } from '../../runtime/cost/prices.ts'
 import { root } from '../system/project.ts'
-
-interface Machine { readonly name: string, readonly cores: number, readonly memory_gigabytes: number, readonly price_an_hour: number }
-
-interface Prices {
-  readonly provider: string
-  readonly prices_of: string
-  readonly currency: string
-  readonly budget_a_month: number
-  readonly machine: { readonly hours_a_month: number, readonly choices: readonly Machine[] }
-  readonly disk: { readonly price_a_gigabyte_month: number }
-  readonly object_storage: { readonly price_a_gigabyte_month: number, readonly price_a_thousand_writes: number }
-}
+import type { Machine, Prices } from '../../runtime/cost/prices.ts'
 
 /** What was measured for one row, and for the processes. */
 export interface Measured {
@@ -56,7 +45,7 @@ export const assumptions = {
 }
 
 export function readPrices (): Prices {
-  return parse(readFileSync(join(root, 'config', 'cost.yaml'), 'utf8')) as Prices
+  return parsePrices(readFileSync(join(root, COST_FILE), 'utf8'))
 }
 
 export function size (rowsADay: number, measured: Measured, prices: Prices): Size {
