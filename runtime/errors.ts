@@ -67,6 +67,9 @@ const meanings = {
 
 export type ErrorCode = keyof typeof meanings
 
+/** All codes with what they mean: the catalogue of the documentation. */
+export const errorMeanings: Readonly<Record<ErrorCode, Meaning>> = meanings
+
 export interface ErrorContext {
   /** The place of the fault, such as `pipelines/quotes.yaml:3:5 outputs[0].lake.folder`. */
   readonly where?: string

@@ -23,5 +23,6 @@ export const pages: readonly PageEntry[] = [
   { id: 'home', title: 'Home', icon: 'home', scope: 'platform:read', key: 'h', load: () => import('./pages/home.ts') },
   { id: 'pipelines', title: 'Pipelines', icon: 'pipelines', scope: 'platform:read', key: 'p', load: () => import('./pages/pipelines.ts') },
   { id: 'jobs', title: 'Jobs', icon: 'jobs', scope: 'platform:read', key: 'j', load: () => import('./pages/jobs.ts') },
-  { id: 'logs', title: 'Logs', icon: 'logs', scope: 'platform:read', key: 'l', load: () => import('./pages/logs.ts') }
+  { id: 'logs', title: 'Logs', icon: 'logs', scope: 'platform:read', key: 'l', load: () => import('./pages/logs.ts') },
+  { id: 'docs', title: 'Docs', icon: 'docs', key: 'o', load: () => import('./pages/docs.ts') }
 ]

@@ -34,7 +34,7 @@ export function Verdict (): VNode {
 
 /** How far the canary row came, and how long each part of its way took. */
 function Hops ({ canary: { at, hops } }: { readonly canary: Canary }): VNode {
-  return html`<div class="hops"><span class="faint small">Canary row, found everywhere <${Time} at=${at} /></span><ol>${hops.map(({ hop, ms, state, at, reason }) => html`<li class=${levelOf(state)} title=${reason}><${Icon} name=${levelOf(state)} size=${12} /><span>${hop}</span> <span class="faint">${at === null ? state : seconds(ms / 1000)}</span></li>`)}</ol></div>`
+  return html`<div class="hops"><span class="faint small">${at === null ? 'The first canary row is on its way' : html`A canary row came through all parts <${Time} at=${at} />`}</span><ol>${hops.map(({ hop, ms, state, at, reason }) => html`<li class=${levelOf(state)} title=${reason}><${Icon} name=${levelOf(state)} size=${12} /><span>${hop}</span> <span class="faint">${at === null ? state : seconds(ms / 1000)}</span></li>`)}</ol></div>`
 }
 
 /** What is wrong, by root cause, with at most two things to do about each. */

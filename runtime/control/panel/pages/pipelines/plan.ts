@@ -74,7 +74,7 @@ function laneOf (members: readonly PipelineStatus[], details: ReadonlyMap<string
     })
     const topicNode = topicNodeOf(topic, sharing, topics, middle(top, y - ROW_GAP))
     nodes.push(topicNode)
-    for (const { source, processor, destinations, dataset, height: _, inputRate } of rows) {
+    for (const { source, processor, destinations, dataset, inputRate } of rows) {
       nodes.push(...[source, processor, ...destinations.map(({ node }) => node), dataset].filter(node => node !== undefined))
       if (source !== undefined) edges.push({ from: source, to: topicNode, rate: inputRate })
       const after = processor ?? topicNode
@@ -132,9 +132,16 @@ function topicNodeOf (topic: string, sharing: readonly PipelineStatus[], topics:
   const rejected = rowsIn(topics.find(({ name }) => name === `${topic}.rejected`))
   const first = sharing[0] as PipelineStatus
   return {
-    id: `topic ${topic}`, kind: 'topic', title: topic, level: rejected > 0 ? 'warn' : 'ok', state: rejected > 0 ? 'has rejected rows' : 'durable',
+    id: `topic ${topic}`,
+    kind: 'topic',
+    title: topic,
+    level: rejected > 0 ? 'warn' : 'ok',
+    state: rejected > 0 ? 'has rejected rows' : 'durable',
     note: [plural(rowsIn(found), 'row'), ...rejected > 0 ? [`${count(rejected)} rejected`] : []].join(' · '),
-    path: ['pipelines', first.id], query: { tab: rejected > 0 ? 'rejected' : 'rows' }, x: columnAt(1), y
+    path: ['pipelines', first.id],
+    query: { tab: rejected > 0 ? 'rejected' : 'rows' },
+    x: columnAt(1),
+    y
   }
 }
 
