@@ -30,6 +30,7 @@ import { parityRoutes } from './parity.ts'
 import { pipelineRoutes } from './pipelines.ts'
 import { pluginRoutes } from './plugins.ts'
 import { answerError, problemResponse, sendProblem } from './problem.ts'
+import { proposeRoutes } from './propose.ts'
 import { qualityRoutes } from './quality.ts'
 import { queryRoutes } from './query.ts'
 import { redeliverRoutes } from './redeliver.ts'
@@ -147,6 +148,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     reloadRoutes(routes, platform)
     changeRoutes(routes, platform)
     checkRoutes(routes, platform)
+    proposeRoutes(routes, platform)
     fileRoutes(routes, platform)
     pluginRoutes(routes, platform)
     topicRoutes(routes, platform)

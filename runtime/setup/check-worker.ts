@@ -29,8 +29,6 @@ import type { NetworkWatch } from './network-guard.ts'
 const FIRST_ROWS_MS = 10_000
 const data = workerData as Omit<SideData<CheckTask>, 'request'>
 
-await serveSide<CheckTask, CheckResult>(check)
-
 async function check (task: CheckTask, work: SideWork): Promise<CheckResult> {
   let mask = (text: string): string => text
   const began = performance.now()
@@ -128,3 +126,6 @@ function texts (value: unknown): string[] {
   if (typeof value === 'string') return [value]
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(texts) : []
 }
+
+// Behind all that it needs.
+await serveSide<CheckTask, CheckResult>(check)
