@@ -39,26 +39,19 @@ export interface Part extends Pick<Output, 'format'> {
 
 /** Something that rows answer. */
 export interface Question {
-  /** What it is about; the one that orders the rows first. */
-  readonly datasets: readonly Readable[]
-  /** All that distinguishes it from others, for the page token. */
-  readonly parts: Readonly<Record<string, unknown>>
-  /** Of which moments rows are read. */
-  readonly range: Range
+  /** What it is about; the first one orders the rows. */
+  readonly datasets: readonly [Readable, ...Readable[]]
   readonly spec: Spec
   compile (part: Part): Compiled
+  /** Whether rows of the range can be told from their certificates alone: then an answer about closed days has a tag. */
+  readonly tagged: boolean
+  /** What its reader should know besides, such as rows that look ahead. */
+  warnings? (): Promise<string[]>
 }
 
 /** The rows of a range, in order. */
 export function dataQuestion (readable: Readable, spec: Spec): Question {
-  const { fields, time, ...rest } = spec
-  return {
-    datasets: [readable],
-    parts: { kind: 'data', dataset: readable.name, grant: readable.grant, ...rest, range: null, limit: null, fields: fields.map(({ name }) => name), time: time.name },
-    range: spec.range,
-    spec,
-    compile: part => compileData(readable, spec, part)
-  }
+  return { datasets: [readable], spec, compile: part => compileData(readable, spec, part), tagged: true }
 }
 
 function compileData (readable: Readable, spec: Spec, { format, rows, after }: Part): Compiled {
