@@ -139,8 +139,14 @@ async function send (platform: Platform, worlds: Worlds, { principal, lane, form
   const tables = new Set([...[...views].map(view => `${database}.${view}`), ...[...openTables].map(table => `system.${table}`)])
   checkTree(tree, written, { functions, tables, databases: new Set([...databases, database]) })
 
-  const { secondsMax, memoryBytesMax, readRowsMax, readBytesMax, resultRowsMax, threadsMax } = queryLimits.streaming
   const seq = await boundaryOf(platform, signal)
+  const pinned = seq === undefined ? {} : { log_comment: pinComment(seq) }
+  const order = world.filtered ? orderKept : {}
+  if (principal.quota.rowsPerDay !== undefined && !isWord(pieces[0], 'DESCRIBE', 'DESC')) {
+    // How many rows went out is known only when they have, so they are counted before.
+    const rows = await askText(address, { sql: `SELECT count() FROM (${sql}) FORMAT TabSeparated`, settings: { ...within, ...order, ...pinned, ...boundsOf() }, signal })
+    platform.access.takeRows(principal, Number(rows))
+  }
   const answer = await ask(address, {
     sql,
     encodings,
@@ -149,22 +155,28 @@ async function send (platform: Platform, worlds: Worlds, { principal, lane, form
       output_format_pretty_color: '0',
       ...settings,
       ...within,
-      ...(world.filtered ? orderKept : {}),
-      default_format: format,
-      max_execution_time: String(secondsMax),
-      timeout_overflow_mode: 'throw',
-      max_memory_usage: String(memoryBytesMax),
-      max_rows_to_read: String(readRowsMax),
-      max_bytes_to_read: String(readBytesMax),
-      read_overflow_mode: 'throw',
-      max_result_rows: String(resultRowsMax),
-      result_overflow_mode: 'throw',
-      max_threads: String(threadsMax),
-      ...(isWord(pieces[0], 'DESCRIBE', 'DESC') && { describe_compact_output: '0' }),
-      ...(seq !== undefined && { log_comment: pinComment(seq) })
+      ...order,
+      ...pinned,
+      ...boundsOf(),
+      default_format: format
     }
   })
   return { ...answer, format, seq }
+}
+
+function boundsOf (): Readonly<Record<string, string>> {
+  const { secondsMax, memoryBytesMax, readRowsMax, readBytesMax, resultRowsMax, threadsMax } = queryLimits.streaming
+  return {
+    max_execution_time: String(secondsMax),
+    timeout_overflow_mode: 'throw',
+    max_memory_usage: String(memoryBytesMax),
+    max_rows_to_read: String(readRowsMax),
+    max_bytes_to_read: String(readBytesMax),
+    read_overflow_mode: 'throw',
+    max_result_rows: String(resultRowsMax),
+    result_overflow_mode: 'throw',
+    max_threads: String(threadsMax)
+  }
 }
 
 /** Of an answer in JSONCompactEachRow with one column of text. */

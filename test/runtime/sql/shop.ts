@@ -61,6 +61,11 @@ function principal (user: string, grants: Readonly<Record<string, Partial<Datase
   }
 }
 
+/** Somebody with these grants, as they are at the time of each question. */
+export function principalWith (grants: Readonly<Record<string, Partial<DatasetGrant>>>): Principal {
+  return principal('pat', grants)
+}
+
 /** Sees all of quotes and trades. */
 export const analyst = principal('ann', { quotes: {}, trades: {} })
 /** Sees five columns of quotes, and the rows whose desk, which is none of them, is open. */
