@@ -158,10 +158,15 @@ export class Access {
 
   /** Opens a session for a user and a password. Throws UNAUTHORIZED, with the same words and after the same time for an unknown user, or TOO_MANY_REQUESTS. */
   async login ({ user, password, address }: { readonly user: string, readonly password: string, readonly address: string }): Promise<Opened> {
-    await this.checkLogin({ user, password, address })
-    const opened = this.openSession(user, address, { with: 'password' })
-    this.lockout.succeed(user, address)
-    return opened
+    try {
+      await this.checkLogin({ user, password, address })
+      const opened = this.openSession(user, address, { with: 'password' })
+      this.lockout.succeed(user, address)
+      return opened
+    } catch (error) {
+      if (error instanceof PlatformError) throw error
+      throw new PlatformError('ACCESS_UNAVAILABLE', 'Nobody can log in: the database of the control side does not answer', { remedy: 'See the log of the platform; restart it when its disk is well.', cause: error })
+    }
   }
 
   /** Throws as `login`. A guess counts before it is checked, so that many at once count, too. */
