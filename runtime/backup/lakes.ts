@@ -61,8 +61,8 @@ async function storeFile (path: string, { bytes, sha256 }: LakeFile, place: Back
   return blob
 }
 
-/** Brings the files of a lake back; of one in a store it checks that they are there. Resolves to the highest offset that the lake knows. */
-export async function restoreLake (backed: BackedLake, pipelines: readonly Pipeline[], { place, dataFolder, signal }: { readonly place: BackupPlace, readonly dataFolder: string, readonly signal: AbortSignal }): Promise<number> {
+/** Brings the files of a lake back; of one in a store it checks that they are there. Resolves to the offsets behind the last row of each partition. */
+export async function restoreLake (backed: BackedLake, pipelines: readonly Pipeline[], { place, dataFolder, signal }: { readonly place: BackupPlace, readonly dataFolder: string, readonly signal: AbortSignal }): Promise<Map<number, number>> {
   const lake = lakesOf(pipelines, backed.topic).find(({ config }) => config.folder === backed.folder)
   if (lake === undefined) throw new PlatformError('BACKUP_REFUSED', `No pipeline keeps the lake ${backed.folder} of ${backed.topic}`, { remedy: 'Bring back the project files of the backup: leave out --keep-files.' })
   const objects = await openLake(lake.config, { dataFolder, owner: 'restore.' })
@@ -73,7 +73,7 @@ export async function restoreLake (backed: BackedLake, pipelines: readonly Pipel
     if (there.seq > 0) {
       const missing = backed.files.find(({ file }) => !there.files.some(({ partition, from, to }) => partition === file.partition && from <= file.from && to >= file.to))
       if (missing !== undefined) throw damaged(objects.address, `its lake of ${backed.topic} lacks the rows of ${missing.file.name}`)
-      return Math.max(0, ...there.files.map(({ to }) => to))
+      return endsOf(there.files)
     }
     if (backed.byReference && backed.files.length > 0) throw damaged(objects.address, `its lake of ${backed.topic} is empty, and the backup only names its files`)
     for (const { file, blob } of backed.files) {
@@ -84,8 +84,14 @@ export async function restoreLake (backed: BackedLake, pipelines: readonly Pipel
       await objects.put(file.name, aside)
     }
     if (backed.files.length > 0) await table.commit({ add: backed.files.map(({ file }) => file) })
-    return Math.max(0, ...backed.files.map(({ file: { to } }) => to))
+    return endsOf(backed.files.map(({ file }) => file))
   } finally {
     objects.close()
   }
+}
+
+function endsOf (files: readonly LakeFile[]): Map<number, number> {
+  const ends = new Map<number, number>()
+  for (const { partition, to } of files) ends.set(partition, Math.max(to, ends.get(partition) ?? 0))
+  return ends
 }

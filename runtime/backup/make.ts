@@ -1,6 +1,6 @@
 // One backup, consistent although everything goes on meanwhile. The order is the whole of it:
 //
-//   handoff and redelivery wait ▶ control.db ▶ topics ▶ manifests of the lakes ▶ tables, cut at what the topics
+//   handoff and redelivery wait ▶ control.db ▶ all topics at one moment ▶ manifests of the lakes ▶ tables, cut at what the topics
 //   say was stored ▶ files of the lakes ▶ small files ▶ the backup's own manifest
 //
 // control.db is older than the topics, so a run that it takes for unfinished is tried again, and goes on at the checkpoint
@@ -19,7 +19,7 @@ import { datasetsOf } from '../warehouse/datasets.ts'
 import { backUpFiles } from './bundle.ts'
 import { backUpLake, listLakes } from './lakes.ts'
 import { backUpTables } from './tables.ts'
-import { backUpTopic, copyOf, inOrder } from './topics.ts'
+import { backUpTopic, copyOf, pin } from './topics.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Pipeline } from '../pipeline.ts'
 import type { Topic } from '../schema.ts'
@@ -106,14 +106,19 @@ async function copyControl (dataFolder: string, place: BackupPlace): Promise<Blo
 }
 
 async function copyTopics ({ dataFolder, embeddedBroker, broker, pipelines }: BackupParts, place: BackupPlace, { signal, say }: Making): Promise<{ readonly topics: readonly BackedTopic[], readonly lakes: readonly ListedLake[] }> {
-  const folder = join(dataFolder, 'topics')
+  const pathOf = (topic: string): string => join(dataFolder, 'topics', `${topic}.db`)
   for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const names = (embeddedBroker ? await broker.topics() : []).filter(topic => !ownTopics.has(topic) && existsSync(pathOf(topic)))
+    const pinned = pin(names.map(pathOf))
     const topics: BackedTopic[] = []
-    for (const topic of embeddedBroker ? inOrder(await broker.topics(), pipelines) : []) {
-      signal.throwIfAborted()
-      if (ownTopics.has(topic) || !existsSync(join(folder, `${topic}.db`))) continue
-      say(`Copying the topic ${topic}`)
-      topics.push(await backUpTopic(folder, topic, place))
+    try {
+      for (const topic of names) {
+        signal.throwIfAborted()
+        say(`Copying the topic ${topic}`)
+        topics.push(await backUpTopic(pathOf(topic), topic, pinned, place))
+      }
+    } finally {
+      pinned.close()
     }
     const lakes = await listLakes(pipelines, topics, dataFolder)
     if (lakes !== undefined) return { topics, lakes }

@@ -59,15 +59,15 @@ export async function restoreBackup (backup: Backup, place: BackupPlace, options
     const filesKept = await restoreFiles(backup, place, { root: keepFiles ? undefined : root, dataFolder })
     const files = await readFiles(root)
     const pipelines = [...files.pipelines.values()]
-    const above = new Map<string, number>()
+    const above = new Map<string, ReadonlyMap<number, number>>()
     for (const lake of backup.lakes) {
       say(`Bringing back the lake of ${lake.topic}`)
-      above.set(lake.topic, Math.max(above.get(lake.topic) ?? 0, await restoreLake(lake, pipelines, { place, dataFolder, signal })))
+      above.set(lake.topic, highest(above.get(lake.topic), await restoreLake(lake, pipelines, { place, dataFolder, signal })))
     }
     for (const topic of backup.topics) {
       signal.throwIfAborted()
       say(`Bringing back the topic ${topic.topic}`)
-      await restoreTopic(join(dataFolder, 'topics'), topic, place, above.get(topic.topic) ?? 0)
+      await restoreTopic(join(dataFolder, 'topics'), topic, place, above.get(topic.topic))
     }
     await bringTables(backup, place, { ...options, schemas: files.schemas })
     await restoreControl(backup, place, dataFolder)
@@ -76,6 +76,12 @@ export async function restoreBackup (backup: Backup, place: BackupPlace, options
   } finally {
     lock.release()
   }
+}
+
+function highest (one: ReadonlyMap<number, number> = new Map(), other: ReadonlyMap<number, number>): Map<number, number> {
+  const found = new Map(one)
+  for (const [partition, offset] of other) found.set(partition, Math.max(offset, found.get(partition) ?? 0))
+  return found
 }
 
 /** What an earlier restore has begun is removed; anything else is left, and refused. */

@@ -1,67 +1,86 @@
 // Topics of the embedded broker, as consistent copies of their files: rows, checkpoints, offsets and intents of one moment.
 
-import { existsSync, readFileSync } from 'node:fs'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { pipeline } from 'node:stream/promises'
-import { offsetBehind } from '../broker/epoch.ts'
 import { makeFolder } from '../durable.ts'
 import { damaged } from './manifest.ts'
-import type { Pipeline } from '../pipeline.ts'
 import type { BackupPlace } from './place.ts'
 import type { BackedTopic, Blob } from './manifest.ts'
 
 /** A copy in several rounds would begin anew with each row that comes meanwhile; writers are not held up by a reader. */
 const ALL_PAGES = 2 ** 31 - 1
-/** Offsets of two lives of a topic are apart by that. */
-const EPOCH_ROWS = 2 ** 40
+const BUSY_MS = 5000
 
-/** A copy of a database that is being written to, as one file without a log beside it. */
-export async function copyOf (file: string, to: string): Promise<void> {
-  const source = new DatabaseSync(file, { readOnly: true, timeout: 5000 })
-  try {
-    await copyDatabase(source, to, { rate: ALL_PAGES })
-  } finally {
-    source.close()
-  }
-  const copy = new DatabaseSync(to)
-  try {
-    copy.exec('pragma journal_mode = delete')
-  } finally {
-    copy.close()
-  }
+/** Databases as they are at one moment, to be copied while others go on writing to them. */
+export interface Pinned {
+  /** One of them, as one file without a log beside it. */
+  copy (file: string, to: string): Promise<void>
+  close (): void
 }
 
 /**
- * Topics in the order in which they are copied: one that an output fills comes after the one it is filled from, and refused
- * rows after the rows they were among. So no commit is in a copy whose rows are in none.
+ * Pins all databases at the same moment: for a few milliseconds nobody can write to any of them. An output that fills
+ * another topic writes to one and then commits in the other, so copies of two moments would not fit together.
  */
-export function inOrder (topics: readonly string[], pipelines: readonly Pipeline[]): string[] {
-  const sources = new Map<string, Set<string>>()
-  for (const { topic, outputs } of pipelines) {
-    for (const { plugin, config } of outputs) {
-      const into = plugin === 'topic' ? String(config['topic'] ?? '') : ''
-      if (into !== '' && into !== topic) sources.set(into, new Set([...sources.get(into) ?? [], topic]))
+export function pin (files: readonly string[]): Pinned {
+  const writers: DatabaseSync[] = []
+  const readers = new Map<string, DatabaseSync>()
+  const close = (databases: Iterable<DatabaseSync>): void => {
+    for (const database of databases) if (database.isOpen) database.close()
+  }
+  try {
+    // In the order of their names: two that pin wait for each other, and not for ever.
+    for (const file of [...files].sort()) {
+      const writer = new DatabaseSync(file, { timeout: BUSY_MS })
+      writers.push(writer)
+      writer.exec('begin immediate')
     }
+    for (const file of files) {
+      const reader = new DatabaseSync(file, { timeout: BUSY_MS })
+      readers.set(file, reader)
+      reader.exec('begin')
+      reader.prepare('select count(*) from sqlite_schema').get()
+    }
+  } catch (error) {
+    close(readers.values())
+    throw error
+  } finally {
+    close(writers)
   }
-  const done = new Set<string>()
-  const visit = (topic: string, way: readonly string[]): void => {
-    if (done.has(topic) || way.includes(topic)) return
-    const before = topic.endsWith('.rejected') ? [topic.slice(0, -'.rejected'.length)] : [...sources.get(topic) ?? []]
-    for (const source of before) visit(source, [...way, topic])
-    done.add(topic)
+  return {
+    async copy (file, to) {
+      const reader = readers.get(file)
+      if (reader === undefined) throw new Error(`${file} is not pinned`)
+      await copyDatabase(reader, to, { rate: ALL_PAGES })
+      reader.close()
+      const copy = new DatabaseSync(to)
+      try {
+        copy.exec('pragma journal_mode = delete')
+      } finally {
+        copy.close()
+      }
+    },
+    close: () => close(readers.values())
   }
-  for (const topic of topics) visit(topic, [])
-  return [...done].filter(topic => topics.includes(topic))
+}
+
+/** A copy of one database that is being written to. */
+export async function copyOf (file: string, to: string): Promise<void> {
+  const pinned = pin([file])
+  try {
+    await pinned.copy(file, to)
+  } finally {
+    pinned.close()
+  }
 }
 
 /** Copies one topic into the place. */
-export async function backUpTopic (folder: string, topic: string, place: BackupPlace): Promise<BackedTopic> {
-  const path = join(folder, `${topic}.db`)
+export async function backUpTopic (path: string, topic: string, pinned: Pinned, place: BackupPlace): Promise<BackedTopic> {
   const copy = await place.scratchFile()
-  await copyOf(path, copy)
+  await pinned.copy(path, copy)
   const database = new DatabaseSync(copy, { readOnly: true })
   let told: Pick<BackedTopic, 'rows' | 'groups'>
   try {
@@ -75,21 +94,22 @@ export async function backUpTopic (folder: string, topic: string, place: BackupP
 }
 
 /**
- * Brings a topic back. Its next rows get offsets above all that were ever used: rows that came after the backup may still
- * be at destinations that were not restored, and would be taken for the new ones. `above`: such offsets that are known.
+ * Brings a topic back. `above`: by partition, offsets below are known to a lake that was not brought back, because it was never lost.
+ * The next rows get others, or the lake would take them for what it holds.
  */
-export async function restoreTopic (folder: string, { topic, epoch, rows, ...blob }: BackedTopic, place: BackupPlace, above: number): Promise<void> {
+export async function restoreTopic (folder: string, { topic, epoch, rows, ...blob }: BackedTopic, place: BackupPlace, above: ReadonlyMap<number, number> = new Map()): Promise<void> {
   await makeFolder(folder)
   const path = join(folder, `${topic}.db`)
   await writeBlob(place, blob, path)
+  await writeFile(`${path}.epoch`, String(epoch))
   const database = new DatabaseSync(path)
   try {
     checkRows(database, rows, path)
-    const next = (database.prepare('select next from partitions').all() as Array<{ next: number }>).map(row => row.next)
-    await writeFile(`${path}.epoch`, String(epoch))
-    const base = offsetBehind(path, [...next, above])
-    await writeFile(`${path}.epoch`, String(base / EPOCH_ROWS))
-    database.prepare('update partitions set next = ?').run(base)
+    // Who has taken all rows goes on behind the gap.
+    for (const [partition, offset] of above) {
+      database.prepare('update groups set offset = ?1 where partition = ?2 and intent is null and offset < ?1 and offset = (select next from partitions where partition = ?2)').run(offset, partition)
+      database.prepare('update partitions set next = max(next, ?) where partition = ?').run(offset, partition)
+    }
   } finally {
     database.close()
   }

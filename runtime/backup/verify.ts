@@ -35,7 +35,7 @@ export async function verifyBackup (backup: Backup, place: BackupPlace, { scratc
     for (const topic of backup.topics) {
       signal.throwIfAborted()
       say(`Bringing back the topic ${topic.topic}`)
-      await restoreTopic(join(scratch, 'topics'), topic, place, 0)
+      await restoreTopic(join(scratch, 'topics'), topic, place)
       // One at a time: the disk has to hold the largest one, not all.
       await rm(join(scratch, 'topics'), { recursive: true })
     }

@@ -24,9 +24,7 @@ export function inspect (file: TopicFile, name: string, now: number): TopicState
   }))
   const groups = file.all<{ group: string, partition: number, offset: number }>('select name as "group", partition, offset from groups order by name, partition').map(row => {
     const oldest = file.get<{ time: number }>('select time from log where partition = ?1 and base >= coalesce((select base from log where partition = ?1 and base <= ?2 and base + rows > ?2 order by base desc limit 1), ?2) order by base limit 1', row.partition, row.offset)
-    // Behind a restored topic's last row is a gap: who has taken that row waits for none.
-    const offset = oldest === undefined ? Math.max(row.offset, partitions.find(({ partition }) => partition === row.partition)?.next ?? 0) : row.offset
-    return { ...row, offset, lagMs: oldest === undefined ? 0 : Math.max(0, now - oldest.time) }
+    return { ...row, lagMs: oldest === undefined ? 0 : Math.max(0, now - oldest.time) }
   })
   return { name, bytes: pages?.bytes ?? 0, partitions, groups }
 }
