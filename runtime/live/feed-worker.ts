@@ -29,11 +29,6 @@ const catchUpLimits = { rows: 2000, bytes: 2 ** 20 }
 const ALL_BYTES_MAX = 16 * 2 ** 20
 const ONE_BYTES_MAX = 2 ** 20
 
-await serveSide(async (request: FeedRequest & { readonly port: MessagePort }, { arounds, signal }: SideWork) => {
-  const feed = new Feed(request, arounds, signal)
-  await feed.run()
-})
-
 class Feed {
   readonly #port: MessagePort
   readonly #request: FeedRequest
@@ -229,3 +224,8 @@ interface Late {
   readonly credit: Credit
   readonly at: Map<string, number>
 }
+
+await serveSide(async (request: FeedRequest & { readonly port: MessagePort }, { arounds, signal }: SideWork) => {
+  const feed = new Feed(request, arounds, signal)
+  await feed.run()
+})

@@ -39,7 +39,6 @@ export interface Stage extends Endpoint {
 }
 
 export interface Listening {
-  readonly status: number
   /** All events so far. */
   readonly events: ServerEvent[]
   /** All rows so far. */
@@ -68,13 +67,12 @@ export async function openStage (t: Test, files: Readonly<Record<string, string>
       const stop = new AbortController()
       t.teardown(() => stop.abort())
       const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}`, ...more }, signal: stop.signal })
+      if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`)
       const found: ServerEvent[] = []
       const read = async (): Promise<void> => {
-        if (answer.body === null || answer.status !== 200) return
-        for await (const event of events(answer.body)) found.push(event)
+        if (answer.body !== null) for await (const event of events(answer.body)) found.push(event)
       }
       return {
-        status: answer.status,
         events: found,
         rows: () => found.filter(({ event }) => event === 'row').flatMap(({ data }) => data as Row[]),
         id: () => found.findLast(({ id }) => id !== undefined)?.id ?? '',
