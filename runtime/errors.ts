@@ -60,6 +60,7 @@ const meanings = {
   SOURCE_UNAVAILABLE: { status: 503, retryable: true },
   REQUEST_INVALID: { status: 400, retryable: false },
   REQUEST_REFUSED: { status: 403, retryable: false },
+  STILL_READ: { status: 409, retryable: false },
   STALE_PLAN: { status: 409, retryable: false },
   TOO_MANY_REQUESTS: { status: 429, retryable: true },
   UNAUTHORIZED: { status: 401, retryable: false }

@@ -11,11 +11,8 @@ import { auditRoutes } from './audit.ts'
 import { backupRoutes } from './backups.ts'
 import { boundaryRoutes } from './boundary.ts'
 import { costRoutes } from './costs.ts'
-import { changeRoutes } from './changes.ts'
-import { checkRoutes } from './check.ts'
 import { dataRoutes } from './data.ts'
 import { explainRoutes } from './explain.ts'
-import { fileRoutes } from './files.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { gatewayRoutes } from './gateway.ts'
 import { healthRoutes } from './health.ts'
@@ -28,9 +25,7 @@ import { metricsRoutes } from './metrics.ts'
 import { panelRoutes } from './panel.ts'
 import { parityRoutes } from './parity.ts'
 import { pipelineRoutes } from './pipelines.ts'
-import { pluginRoutes } from './plugins.ts'
 import { answerError, problemResponse, sendProblem } from './problem.ts'
-import { proposeRoutes } from './propose.ts'
 import { qualityRoutes } from './quality.ts'
 import { queryRoutes } from './query.ts'
 import { redeliverRoutes } from './redeliver.ts'
@@ -39,6 +34,7 @@ import { replayRoutes } from './replay.ts'
 import { roleRoutes } from './roles.ts'
 import { RouteTable } from './route-table.ts'
 import { runtimeRoutes } from './runtimes.ts'
+import { setUpRoutes } from './set-up.ts'
 import { sqlRoutes } from './sql.ts'
 import { seriesRoutes } from './series.ts'
 import { statusRoutes } from './status.ts'
@@ -146,11 +142,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     costRoutes(routes, platform)
     seriesRoutes(routes, platform)
     reloadRoutes(routes, platform)
-    changeRoutes(routes, platform)
-    checkRoutes(routes, platform)
-    proposeRoutes(routes, platform)
-    fileRoutes(routes, platform)
-    pluginRoutes(routes, platform)
+    setUpRoutes(routes, platform)
     topicRoutes(routes, platform)
     redeliverRoutes(routes, platform)
     replayRoutes(routes, platform)

@@ -94,7 +94,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
       readYaml(fileOf(id), text)
       return text
     }
-    await checkAllowed(request, id, change)
+    await checkAllowed(platform, request, { id, change })
     return answerReceipt(platform, reply, await changeFile(platform, { root, id, change }))
   })
 
@@ -121,17 +121,6 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
     })
   }
 
-  /** Throws where a pipeline names what whoever writes it may not use: a plugin is code that runs. */
-  async function checkAllowed (request: FastifyRequest, id: string, change: (before: string | undefined) => string): Promise<void> {
-    const [path, principal] = [fileOf(id), principalOf(request)]
-    const before = await textOf(join(root, path))
-    const after = change(before)
-    const refusal = stepsOf(readYaml(path, after).value).map(({ plugin }) => pluginRefusal(principal, plugin)).find(text => text !== undefined)
-    if (refusal !== undefined) throw new PlatformError('SCOPE_MISSING', refusal, { remedy: 'Ask an admin for a role that allows it.' })
-    const problems = await checkPolicy(platform, principal, [{ path, kind: 'pipeline', before, after }])
-    if (problems.length > 0) throw configInvalid(problems)
-  }
-
   async function statusOf (id: string): Promise<CombinedStatus> {
     const found = (await measured(platform)).find(one => one.id === id)
     if (found === undefined) throw unknown(id)
@@ -139,8 +128,19 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   }
 }
 
+/** Throws where a pipeline names what whoever writes it may not use: a plugin is code that runs. */
+async function checkAllowed (platform: Platform, request: FastifyRequest, { id, change }: { readonly id: string, readonly change: (before: string | undefined) => string }): Promise<void> {
+  const [path, principal] = [fileOf(id), principalOf(request)]
+  const before = await textOf(join(platform.root, path))
+  const after = change(before)
+  const refusal = stepsOf(readYaml(path, after).value).map(({ plugin }) => pluginRefusal(principal, plugin)).find(text => text !== undefined)
+  if (refusal !== undefined) throw new PlatformError('SCOPE_MISSING', refusal, { remedy: 'Ask an admin for a role that allows it.' })
+  const problems = await checkPolicy(platform, principal, [{ path, kind: 'pipeline', before, after }])
+  if (problems.length > 0) throw configInvalid(problems)
+}
+
 /** All pipelines, with how far their outputs are behind; without that where the broker does not answer. */
-async function measured (platform: Platform): Promise<CombinedStatus[]> {
+export async function measured (platform: Platform): Promise<CombinedStatus[]> {
   const [members, all] = await Promise.all([platform.fleet.members(), lags(platform).catch(() => [])])
   return combine(members).map(status => ({
     ...status,

@@ -15,6 +15,7 @@ import { checkPolicy } from './policy.ts'
 import { publicText, secretOptions } from './public-text.ts'
 import { inScratch } from './scratch.ts'
 import { testPipelines } from './test-thread.ts'
+import { usedPlugins } from './used-plugins.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Files } from '../files.ts'
 import type { Platform } from '../platform.ts'
@@ -87,11 +88,7 @@ export async function planChange (platform: Platform, principal: Principal, requ
 
 /** The options of plugins say which texts are secret; they are asked for where a file holds any. */
 export async function secretsOf (platform: Platform): Promise<SecretOptions> {
-  return secretOptions(await readPlugins(platform.root, [...platform.supervisor.files.pipelines.values()].flatMap(({ input, transforms, outputs }) => [
-    ...(input === undefined ? [] : [{ kind: 'input', name: input.plugin } as const]),
-    ...transforms.map(({ plugin }) => ({ kind: 'transform', name: plugin } as const)),
-    ...outputs.map(({ plugin }) => ({ kind: 'output', name: plugin } as const))
-  ])))
+  return secretOptions(await readPlugins(platform.root, [...platform.supervisor.files.pipelines.values()].flatMap(usedPlugins)))
 }
 
 async function publicTexts (platform: Platform, changes: readonly FileChange[]): Promise<SecretOptions> {
