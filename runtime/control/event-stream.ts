@@ -73,8 +73,8 @@ async function * framed (source: AsyncIterable<Followed>, { events, isValid, lef
   const values = source[Symbol.asyncIterator]()
   let next: Promise<IteratorResult<Followed>> | undefined
   let said = performance.now()
-  // The headers go out with the first bytes.
-  if (events) yield ': follows\n\n'
+  // The headers go out with the first bytes, and readers of lines skip an empty one.
+  yield events ? ': follows\n\n' : '\n'
   try {
     while (isValid()) {
       next ??= values.next()
