@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { eventually as lastly } from '../../system/project.ts'
 import { openStage } from './stage.ts'
@@ -55,7 +56,8 @@ t.test('live rows', async t => {
 
   await t.test('start sends what was before, and goes on without gap or overlap while rows come', async t => {
     let on = true
-    const sending = (async () => { while (on) await stage.send(ticks(7)) })()
+    // An append is done before others get a turn.
+    const sending = (async () => { for (; on; await sleep(10)) await stage.send(ticks(7)) })()
     const listening = await stage.listen(`/v1/live/ticks?start=${new Date(time + 10).toISOString()}`)
     await live(listening)
     await eventually('some rows of after', () => listening.rows().length > number - 10 - 50 || undefined)
