@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto'
 import { quoteName, quoteTable, quoteText } from '../clickhouse/sql.ts'
 import { conditionOf } from './condition.ts'
 import { lanes } from './rewrite.ts'
-import { passedSettings } from './settings.ts'
+import { droppedSettings, passedSettings } from './settings.ts'
 import type { DatasetGrant, Principal } from '../access/principal.ts'
 import type { LaneName } from './rewrite.ts'
 
@@ -111,7 +111,7 @@ function systemSources (table: string, database: string): readonly [string, Read
     case 'databases':
       return [`(SELECT arrayJoin(${arrayOf([...lanes, 'system'])}) AS name) AS t`, { name: 't.name', engine: "'Atomic'" }, 'true']
     case 'settings':
-      return ['system.settings AS t', { value: 't.default', readonly: `if(t.name IN (${[...passedSettings].map(quoteText).join(', ')}), toUInt8(0), toUInt8(1))` }, "t.name != 'log_comment'"]
+      return ['system.settings AS t', { value: 't.default', readonly: `if(t.name IN (${[...passedSettings, ...droppedSettings].map(quoteText).join(', ')}), toUInt8(0), toUInt8(1))` }, "t.name != 'log_comment'"]
     default:
       return ['system.functions AS t', {}, "t.origin = 'System'"]
   }

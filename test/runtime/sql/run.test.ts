@@ -149,8 +149,8 @@ await t.test('whatever is put together from honest and hostile parts, nothing co
     if (rows !== undefined) answered++
     // IBM stands in the hidden rows only.
     return !`${rows ?? ''}${message}`.includes(SECRET) && !(rows ?? '').includes('IBM') && connections === 0
-  }), { numRuns: 300, seed: 20260105 })
-  t.ok(answered > 20, `${answered} statements had an answer`)
+  }), { numRuns: 200, seed: 20260105 })
+  t.ok(answered > 10, `${answered} statements had an answer`)
   server.close()
 })
 
