@@ -35,25 +35,40 @@ export interface ReviewRow {
 }
 
 /** Throws NOT_FOUND where there is no such user or token. */
-export function explain (access: Access, principal: Principal, { user, token: id = user === undefined ? principal.token : undefined, scope, dataset }: Question): Explained {
-  const isAdmin = user === undefined && id === undefined && principal.kind === 'admin'
-  const token = id === undefined ? undefined : access.tokens.get(id)
-  if (id !== undefined && (token === undefined || (user !== undefined && token.user !== user))) throw new PlatformError('NOT_FOUND', `There is no token ${id}${user === undefined ? '' : ` of ${user}`}`)
+export function explain (access: Access, principal: Principal, question: Question): Explained {
+  const { user, scope, dataset, token: id = user === undefined ? principal.token : undefined } = question
+  if (user === undefined && id === undefined && principal.kind === 'admin') return { allowed: true, because: ['The admin token may do everything'], missing: [], remedy: '' }
+  const token = tokenOf(access, id, user)
   const name = token?.user ?? user ?? principal.user
-  if (isAdmin) return { allowed: true, because: ['The admin token may do everything'], missing: [], remedy: '' }
   const known = access.directory.user(name)
   if (known === undefined) throw new PlatformError('NOT_FOUND', `There is no user ${name}`)
 
-  const because: string[] = []
-  const missing: string[] = []
-  if (known.disabled) missing.push(`${name} is disabled`)
-  if (token !== undefined && !access.tokens.holds(token.id)) missing.push(`The token "${token.title}" expired at ${new Date(token.expires).toISOString()}`)
+  const told: Told = { because: [], missing: [] }
+  if (known.disabled) told.missing.push(`${name} is disabled`)
+  if (token !== undefined && !access.tokens.holds(token.id)) told.missing.push(`The token "${token.title}" expired at ${new Date(token.expires).toISOString()}`)
   const owner = access.directory.rights(name)
   const rights = token === undefined ? owner : access.rightsOfToken(token)
-  for (const needed of new Set<Scope>([...scope === undefined ? [] : [scope], ...dataset === undefined ? [] : ['data:read' as const]])) explainScope(access, { name, needed, token, owner }, { because, missing })
-  if (dataset !== undefined) explainDataset({ name, dataset, token, rights, owner }, { because, missing })
-  if (scope === undefined && dataset === undefined) because.push(`${token === undefined ? name : `The token "${token.title}"`} has ${rights.scopes.size === 0 ? 'no scope' : [...rights.scopes].join(', ')}, and ${rights.grants.length === 0 ? 'no grant of a dataset' : `grants of ${[...new Set(rights.grants.map(grant => grant.dataset))].join(', ')}`}`)
-  return { allowed: missing.length === 0, because, missing, remedy: missing.length === 0 ? '' : remedyOf({ scope, dataset, disabled: known.disabled, token, owner }) }
+  for (const needed of scopesNeeded(question)) explainScope(access, { name, needed, token, owner }, told)
+  if (dataset !== undefined) explainDataset({ name, dataset, token, rights, owner }, told)
+  if (scope === undefined && dataset === undefined) told.because.push(overview(token === undefined ? name : `The token "${token.title}"`, rights))
+  const allowed = told.missing.length === 0
+  return { allowed, ...told, remedy: allowed ? '' : remedyOf({ scope, dataset, disabled: known.disabled, token, owner }) }
+}
+
+function tokenOf (access: Access, id: string | undefined, user: string | undefined): Token | undefined {
+  if (id === undefined) return undefined
+  const token = access.tokens.get(id)
+  if (token === undefined || (user !== undefined && token.user !== user)) throw new PlatformError('NOT_FOUND', `There is no token ${id}${user === undefined ? '' : ` of ${user}`}`)
+  return token
+}
+
+function scopesNeeded ({ scope, dataset }: Question): Set<Scope> {
+  return new Set([...scope === undefined ? [] : [scope], ...dataset === undefined ? [] : ['data:read' as const]])
+}
+
+function overview (who: string, { scopes, grants }: Rights): string {
+  const datasets = [...new Set(grants.map(({ dataset }) => dataset))]
+  return `${who} has ${scopes.size === 0 ? 'no scope' : [...scopes].join(', ')}, and ${datasets.length === 0 ? 'no grant of a dataset' : `grants of ${datasets.join(', ')}`}`
 }
 
 /** A row for each user and each token, as they are now. */

@@ -53,8 +53,12 @@ export class Provider {
     this.#flows.set(id, flow)
     if (this.#flows.size > FLOWS_MAX) this.#flows.delete(this.#flows.keys().next().value as string)
     const url = buildAuthorizationUrl(client, {
-      redirect_uri: back, scope: 'openid email profile groups'.split(' ').filter(scope => this.#knows(client, scope)).join(' '),
-      state: flow.state, nonce: flow.nonce, code_challenge: await calculatePKCECodeChallenge(flow.verifier), code_challenge_method: 'S256'
+      redirect_uri: back,
+      scope: 'openid email profile groups'.split(' ').filter(scope => this.#knows(client, scope)).join(' '),
+      state: flow.state,
+      nonce: flow.nonce,
+      code_challenge: await calculatePKCECodeChallenge(flow.verifier),
+      code_challenge_method: 'S256'
     })
     return { flow: id, url: url.href }
   }

@@ -40,6 +40,9 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   backup: ['[--to folder|s3://bucket/prefix] | --list | --verify <id>; each [--json]', 'make a backup of everything, or bring one back into a scratch place'],
   restore: ['<place>[/<id>] [--keep-files]', 'bring a backup back into an empty data folder'],
   check: ['[test…] [--json]', 'run the tests of the platform: connections, tables, certificates, lakes, backup'],
+  user: ['add <name> [--roles a,b] [--teams a,b] [--title text] [--email address] [--no-password] | list | disable <name> | enable <name> | password <name> | remove <name>; each [--json]', 'say who may log in; passwords are read from the terminal, or from what is piped in'],
+  token: ['add <title> --user name --scopes a,b [--datasets a,b] [--days n] | list | revoke <id>; each [--json]', 'make and revoke what programs log in with'],
+  audit: ['verify [file] [--json] | export', 'check the audit log, or an exported one; write it out'],
   simulate: ['<source> [options]', 'run a source that behaves like the real one, until Ctrl-C']
 }
 

@@ -38,9 +38,19 @@ export const done = { type: 'object', properties: { done: { type: 'boolean' } } 
 export const userShown = {
   type: 'object',
   properties: {
-    user: text, title: text, email: text, roles: texts, provider_roles: { ...texts, description: 'As the identity provider said at the last login' }, teams: texts, grants: grantsShown,
-    disabled: { type: 'boolean' }, password: { type: 'boolean', description: 'Whether there is one' },
-    created_at: text, last_login_at: textOrNull, locked_until: { ...textOrNull, description: 'After wrong passwords, for the addresses that they came from' }, quota: quotaShown
+    user: text,
+    title: text,
+    email: text,
+    roles: texts,
+    provider_roles: { ...texts, description: 'As the identity provider said at the last login' },
+    teams: texts,
+    grants: grantsShown,
+    disabled: { type: 'boolean' },
+    password: { type: 'boolean', description: 'Whether there is one' },
+    created_at: text,
+    last_login_at: textOrNull,
+    locked_until: { ...textOrNull, description: 'After wrong passwords, for the addresses that they came from' },
+    quota: quotaShown
   }
 }
 
@@ -53,8 +63,19 @@ export function moment (ms: number | undefined): string | null {
 
 export function showUser ({ access }: Pick<Platform, 'access'>, { user, title, email, roles, providerRoles, teams, grants, disabled, password, created, lastLogin, quota }: User): object {
   return {
-    user, title, email, roles, provider_roles: providerRoles, teams, grants, disabled, password: password !== undefined,
-    created_at: moment(created), last_login_at: moment(lastLogin), locked_until: moment(access.lockout.lockedUntil(user)), quota
+    user,
+    title,
+    email,
+    roles,
+    provider_roles: providerRoles,
+    teams,
+    grants,
+    disabled,
+    password: password !== undefined,
+    created_at: moment(created),
+    last_login_at: moment(lastLogin),
+    locked_until: moment(access.lockout.lockedUntil(user)),
+    quota
   }
 }
 

@@ -17,6 +17,8 @@ export const ADDRESS_FILE = 'address'
 
 export interface Address {
   readonly url: string
+  /** Of the platform on this machine, where it speaks TLS: its own certificate (PEM), to be trusted as it is. */
+  readonly certificate: string | undefined
   readonly token: string
 }
 
@@ -29,7 +31,7 @@ export async function findPlatform ({ root, env, token }: { readonly root: strin
   // The token of the local platform is none for another one.
   const found = token ?? config.adminToken ?? (url === given ? undefined : await firstLine(join(config.dataFolder, ADMIN_TOKEN_FILE)))
   if (found === undefined) throw new PlatformError('UNAUTHORIZED', 'The admin token is not known here', { remedy: 'Set TWOLANE_ADMIN_TOKEN, or give it with --token.' })
-  return { url: url.replace(/\/+$/, ''), token: found }
+  return { url: url.replace(/\/+$/, ''), token: found, certificate: url === given ? undefined : config.tls?.cert }
 }
 
 async function localUrl (dataFolder: string): Promise<string> {

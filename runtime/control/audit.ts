@@ -10,8 +10,16 @@ const outcome = { type: 'string', enum: ['ok', 'refused', 'failed'] }
 const entry = {
   type: 'object',
   properties: {
-    seq: { type: 'integer' }, at: text, user: textOrNull, token: textOrNull, address: textOrNull, action: text, target: text, outcome,
-    detail: { type: 'object', additionalProperties: true }, hash: { type: 'string', description: 'Over the entry and the hash of the one before it' }
+    seq: { type: 'integer' },
+    at: text,
+    user: textOrNull,
+    token: textOrNull,
+    address: textOrNull,
+    action: text,
+    target: text,
+    outcome,
+    detail: { type: 'object', additionalProperties: true },
+    hash: { type: 'string', description: 'Over the entry and the hash of the one before it' }
   }
 }
 

@@ -5,6 +5,7 @@ import { done, password, scopeName, text, userName } from './access-forms.ts'
 import { checkPassword } from '../access/passwords.ts'
 import { PlatformError } from '../errors.ts'
 import { note } from './audited.ts'
+import { isLoopback } from './guard.ts'
 import { Provider } from '../access/oidc.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Opened } from '../access/access.ts'
@@ -136,8 +137,8 @@ function providerRoutes (app: FastifyInstance, platform: Platform, provider: Pro
   })
 }
 
-/** The address that is registered at the provider; on this machine only, the one that the browser uses. */
-function backOf ({ config: { advertisedUrl }, url }: Platform, request: FastifyRequest): string {
-  const base = advertisedUrl !== '' || url.startsWith('https://') || url === '' ? url : `${request.protocol}://${request.host}`
+/** The address that is registered at the provider; on a machine of one's own, the one that the browser uses. */
+function backOf ({ config: { advertisedUrl, host }, url }: Platform, request: FastifyRequest): string {
+  const base = advertisedUrl !== '' ? advertisedUrl : isLoopback(host) ? `${request.protocol}://${request.host}` : url
   return `${base.replace(/\/+$/, '')}/v1/login/oidc/callback`
 }

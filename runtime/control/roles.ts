@@ -21,8 +21,12 @@ const params = { type: 'object', required: ['role'], properties: { role: name } 
 const shown = {
   type: 'object',
   properties: {
-    role: text, title: text, scopes: { type: 'array', items: scopeName }, grants: grantsShown,
-    plugins: { description: 'That pipelines of those who have it may use; null: all', anyOf: [{ type: 'null' }, texts] }, builtin: { type: 'boolean' }
+    role: text,
+    title: text,
+    scopes: { type: 'array', items: scopeName },
+    grants: grantsShown,
+    plugins: { description: 'That pipelines of those who have it may use; null: all', anyOf: [{ type: 'null' }, texts] },
+    builtin: { type: 'boolean' }
   }
 }
 

@@ -26,8 +26,15 @@ interface Given {
 const shown = {
   type: 'object',
   properties: {
-    id: text, title: text, user: text, scopes: { type: 'array', items: scopeName }, grants: { description: 'null: all that its owner has', anyOf: [{ type: 'null' }, grantsShown] },
-    expires_at: text, created_at: text, last_used_at: textOrNull, quota: quotaShown
+    id: text,
+    title: text,
+    user: text,
+    scopes: { type: 'array', items: scopeName },
+    grants: { description: 'null: all that its owner has', anyOf: [{ type: 'null' }, grantsShown] },
+    expires_at: text,
+    created_at: text,
+    last_used_at: textOrNull,
+    quota: quotaShown
   }
 }
 

@@ -30,6 +30,8 @@ const properties = { title, email, roles: names, teams: names, grants, quota, di
 export function userRoutes (app: FastifyInstance, platform: Platform): void {
   const { access } = platform
   const { directory } = access
+  const known = (user: string): User => userNamed(platform, user)
+  const check = (given: Given): Checked => checked(platform, given)
 
   app.get('/v1/users', {
     config: { access: 'access:read' },
@@ -83,6 +85,15 @@ export function userRoutes (app: FastifyInstance, platform: Platform): void {
     return showUser(platform, known(user))
   })
 
+  removalRoutes(app, platform)
+}
+
+/** A user goes, or gets another password. */
+function removalRoutes (app: FastifyInstance, platform: Platform): void {
+  const { access } = platform
+  const { directory } = access
+  const known = (user: string): User => userNamed(platform, user)
+
   app.delete<ByName>('/v1/users/:user', {
     config: { access: 'access:write' },
     schema: { summary: 'Removes a user with their tokens and sessions', tags: ['access'], params, response: { 200: done } }
@@ -126,17 +137,18 @@ export function userRoutes (app: FastifyInstance, platform: Platform): void {
     note(request, { isWritten: true })
     return { done: true }
   })
+}
 
-  function known (user: string): User {
-    const found = directory.user(user)
-    if (found === undefined) throw notFound('user', user)
-    return found
-  }
+function userNamed ({ access }: Platform, user: string): User {
+  const found = access.directory.user(user)
+  if (found === undefined) throw notFound('user', user)
+  return found
+}
 
-  function check ({ grants, quota, ...given }: Given): Checked {
-    checkNames(directory, given)
-    return { ...given, ...(grants !== undefined && { grants: checkGrants(grants) }), ...(quota !== undefined && { quota }) }
-  }
+/** Throws REQUEST_INVALID where a role, team or filter is none. */
+function checked ({ access }: Platform, { grants, quota, ...given }: Given): Checked {
+  checkNames(access.directory, given)
+  return { ...given, ...(grants !== undefined && { grants: checkGrants(grants) }), ...(quota !== undefined && { quota }) }
 }
 
 function changed (user: User, { quota, ...given }: Checked): User {

@@ -62,7 +62,7 @@ export async function startPlatform (project: Project, env: Readonly<Record<stri
   const { promise: up, resolve, reject } = Promise.withResolvers<string>()
   const read = (text: Buffer): void => {
     printed += String(text)
-    const url = /is running at (http:\/\/\S+)/.exec(printed)?.[1]
+    const url = /is running at (https?:\/\/\S+)/.exec(printed)?.[1]
     if (url !== undefined) resolve(url)
   }
   child.stdout.on('data', read)
