@@ -62,6 +62,7 @@ const meanings = {
   REQUEST_REFUSED: { status: 403, retryable: false },
   STILL_READ: { status: 409, retryable: false },
   STALE_PLAN: { status: 409, retryable: false },
+  TESTS_FAILED: { status: 500, retryable: false },
   TOO_MANY_REQUESTS: { status: 429, retryable: true },
   UNAUTHORIZED: { status: 401, retryable: false }
 } as const satisfies Record<string, Meaning>

@@ -3,6 +3,7 @@ import { lakeCompaction } from '../lake/compaction.ts'
 import { handoffTask, waitingOf } from '../warehouse/task.ts'
 import { parityTask } from '../parity/task.ts'
 import { qualityTask } from '../quality/task.ts'
+import { testTask } from '../health/test-task.ts'
 import { replayTask } from '../replay/task.ts'
 import type { Opening } from '../platform.ts'
 import type { Task } from './task.ts'
@@ -16,6 +17,7 @@ export function tasksOf (platform: Opening): Task[] {
     qualityTask({ root, clickhouse, warehouse, pipelines: () => supervisor.files.pipelines.values(), schemas: () => supervisor.schemas }),
     replayTask(supervisor),
     parityTask(platform),
-    backupTask(platform)
+    backupTask(platform),
+    testTask(platform)
   ]
 }
