@@ -12,7 +12,7 @@ import { openStage } from '../runtime/live/stage.ts'
 const python = process.env['PANDAS_PYTHON']
 const client = join(import.meta.dirname, '..', '..', 'runtime', 'control', 'client')
 
-t.test('the Python client', { skip: python === undefined ? 'PANDAS_PYTHON names no Python with pandas, polars and pyarrow' : false }, async t => {
+await t.test('the Python client', { skip: python === undefined ? 'PANDAS_PYTHON names no Python with pandas, polars and pyarrow' : false }, async t => {
   const stage = await openStage(t)
   await stage.send(Array.from({ length: 30 }, (_, i) => ({ symbol: ['AAPL', 'MSFT', 'IBM'][i % 3], time: Date.UTC(2026, 0, 2, 14, 30) + i, price: `${100 + i}.5`, size: String(i) })))
   await eventually('the rows are stored', async () => {

@@ -20,7 +20,7 @@ const live = (listening: Listening): Promise<true> => eventually('the stream is 
 const sorted = (found: readonly number[]): number[] => found.toSorted((a, b) => a - b)
 const span = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
-t.test('live rows', async t => {
+await t.test('live rows', async t => {
   const stage = await openStage(t)
   const stored = (n: number): Promise<true> => eventually(`${n} rows are stored`, async () => {
     const answer = await stage.ask('POST', '/v1/query', { headers: { 'content-type': 'text/plain' }, payload: 'SELECT count() AS n FROM data.ticks' })
@@ -55,13 +55,13 @@ t.test('live rows', async t => {
   })
 
   await t.test('start sends what was before, and goes on without gap or overlap while rows come', async t => {
-    let on = true
+    const stop = new AbortController()
     // An append is done before others get a turn.
-    const sending = (async () => { for (; on; await sleep(10)) await stage.send(ticks(7)) })()
+    const sending = (async () => { for (; !stop.signal.aborted; await sleep(10)) await stage.send(ticks(7)) })()
     const listening = await stage.listen(`/v1/live/ticks?start=${new Date(time + 10).toISOString()}`)
     await live(listening)
     await eventually('some rows of after', () => listening.rows().length > number - 10 - 50 || undefined)
-    on = false
+    stop.abort()
     await sending
     const all = span(10, number).filter(i => i !== 35)
     await eventually('all rows', () => listening.rows().length >= all.length || undefined)
