@@ -68,7 +68,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   }, async request => {
     const { id } = request.params
     const pipeline = supervisor.files.pipelines.get(id)
-    const status = await statusOf(id)
+    const status = await statusOf(platform, id)
     if (pipeline === undefined) return { ...status, file: fileOf(id) }
     const { text, file, ...resolved } = redact(pipeline)
     return { ...status, file, text, definition: readYaml(file, text).value, resolved }
@@ -109,6 +109,10 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
     return answerReceipt(platform, reply, receipt)
   })
 
+  actionRoutes(app, platform)
+}
+
+function actionRoutes (app: FastifyInstance, platform: Platform): void {
   const actions = {
     pause: 'Stops a pipeline until it is resumed, also over restarts of the platform',
     resume: 'Lets a paused pipeline run again',
@@ -117,15 +121,16 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   for (const action of ['pause', 'resume', 'restart'] as const) {
     app.post<ById>(`/v1/pipelines/:id/${action}`, { config: { access: 'pipelines:write' }, schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
       await everywhere(platform, { verb: action, pipeline: request.params.id })
-      return statusOf(request.params.id)
+      return statusOf(platform, request.params.id)
     })
   }
+}
 
-  async function statusOf (id: string): Promise<CombinedStatus> {
-    const found = (await measured(platform)).find(one => one.id === id)
-    if (found === undefined) throw unknown(id)
-    return found
-  }
+/** Throws NOT_FOUND. */
+async function statusOf (platform: Platform, id: string): Promise<CombinedStatus> {
+  const found = (await measured(platform)).find(one => one.id === id)
+  if (found === undefined) throw unknown(id)
+  return found
 }
 
 /** Throws where a pipeline names what whoever writes it may not use: a plugin is code that runs. */
