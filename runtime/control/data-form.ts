@@ -3,7 +3,7 @@
 import { DURATION_PATTERN } from '../duration.ts'
 import { formats, onTimes, PAGE_ROWS, PAGE_ROWS_MAX, priceTypes, SYMBOLS_MAX } from '../data/spec.ts'
 
-const list = (description: string): object => ({ anyOf: [{ type: 'string', maxLength: 20_000 }, { type: 'array', maxItems: SYMBOLS_MAX, items: { type: 'string', maxLength: 200 } }], description })
+export const list = (description: string): object => ({ anyOf: [{ type: 'string', maxLength: 20_000 }, { type: 'array', maxItems: SYMBOLS_MAX, items: { type: 'string', maxLength: 200 } }], description })
 const instant = (description: string): object => ({ anyOf: [{ type: 'integer' }, { type: 'string', maxLength: 40 }], description })
 
 export const rangeProperties = {
@@ -31,19 +31,19 @@ export const formatParameter = { type: 'string', enum: [...formats] }
 export const datasetParameter = { type: 'string', minLength: 1, maxLength: 200, pattern: '^[^/.]+$' }
 
 /** Where a value may have several forms, text comes as text: only a body has others. */
-const textOnly: Readonly<Record<string, string>> = { symbols: 'A list with commas', fields: 'A list with commas', where: 'JSON text' }
+const textOnly: ReadonlySet<string> = new Set(['where'])
 
-export function querySchema (properties: Readonly<Record<string, object>>): object {
+export function querySchema (properties: Readonly<Record<string, object>>, required: readonly string[] = []): object {
   const text = Object.entries(properties).map(([name, schema]) => {
     const { description } = schema as { description?: string }
-    if ('anyOf' in schema || name in textOnly) return [name, { type: 'string', maxLength: name === 'where' ? 15_000 : 20_000, description }]
+    if ('anyOf' in schema || textOnly.has(name)) return [name, { type: 'string', maxLength: name === 'where' ? 15_000 : 20_000, description }]
     return [name, schema]
   })
-  return { type: 'object', additionalProperties: false, properties: Object.fromEntries(text) as object }
+  return { type: 'object', additionalProperties: false, required, properties: Object.fromEntries(text) as object }
 }
 
-export function bodySchema (properties: Readonly<Record<string, object>>): object {
-  return { type: 'object', additionalProperties: false, properties }
+export function bodySchema (properties: Readonly<Record<string, object>>, required: readonly string[] = []): object {
+  return { type: 'object', additionalProperties: false, required, properties }
 }
 
 const page = {

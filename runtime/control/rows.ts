@@ -23,8 +23,8 @@ export function askerOf (request: FastifyRequest, reply: FastifyReply): { readon
 }
 
 /** Answers with rows; `name` is that of the file which a browser makes of them. */
-export async function sendRows<P extends Params> (platform: Platform, request: FastifyRequest, reply: FastifyReply, { name, ...wish }: Omit<Wish<P>, 'principal' | 'signal' | 'tag'> & { readonly name: string }): Promise<FastifyReply> {
-  const rows = await answerRows(platform, { ...wish, ...askerOf(request, reply), tag: request.headers['if-none-match'] })
+export async function sendRows<P extends Params> (platform: Platform, request: FastifyRequest, reply: FastifyReply, { name, ...wish }: Omit<Wish<P>, 'tag'> & { readonly name: string }): Promise<FastifyReply> {
+  const rows = await answerRows(platform, { ...wish, tag: request.headers['if-none-match'] })
   void reply.headers(rows.headers)
   if (rows.unchanged) return reply.code(304).send()
   void reply.type(rows.contentType).header('vary', 'accept-encoding, authorization, cookie')

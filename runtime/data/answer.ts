@@ -46,8 +46,8 @@ export interface Wish<P extends Params> extends Asker {
   readonly format: Format
   /** The tag of the answer that the reader has already. */
   readonly tag?: string | undefined
-  /** Makes the question of its parameters, whose range is that of the first page. */
-  make (params: P): Promise<Question>
+  /** Makes the question of its parameters, whose range is that of the first page; `seq` is the boundary that pages keep to. */
+  make (params: P, seq: number | undefined): Promise<Question>
 }
 
 export interface Rows {
@@ -69,9 +69,9 @@ export async function answerRows<P extends Params> (platform: Platform, wish: Wi
   }
   const name = questionOf({ about: wish.about, params: rest })
   const token = tokenText === undefined ? undefined : openToken(platform.store.database, tokenText, name)
-  const question = await wish.make(token === undefined ? wish.params : asBefore(wish.params, token))
+  const question = await wish.make(token === undefined ? wish.params : asBefore(wish.params, token), token?.seq ?? undefined)
   const { datasets: [readable], spec } = question
-  const pin = await pinOf(platform, readable.name, { range: spec.range, seq: token?.seq ?? undefined, signal })
+  const pin = question.pin ?? await pinOf(platform, readable.name, { range: spec.range, seq: token?.seq ?? undefined, signal })
   const tag = await tagOf(platform, question, { pin, question: JSON.stringify([name, format, pageSize, tokenText]), principal, signal })
   const headers = headersOf(question, pin, conditionOf(platform, question, pin), tag)
   if (tag !== undefined && wish.tag?.split(',').some(one => one.trim() === tag) === true) return { unchanged: true, contentType: contentTypes[format], headers, body: '', rows: () => 0 }

@@ -8,6 +8,7 @@ import { bindValue, bindValues, bareType, isDecimal, isText, timeDigits } from '
 import type { Column } from './column.ts'
 import { columnsOfFilter, conditionOf } from './condition.ts'
 import { ceilTo, ceilToDay } from './instant.ts'
+import type { Pin } from './pin.ts'
 import { sourceOf } from './source.ts'
 import type { Condition, RelayedStatement } from './source.ts'
 import type { Format, Range, Spec } from './spec.ts'
@@ -45,6 +46,8 @@ export interface Question {
   compile (part: Part): Compiled
   /** Whether rows of the range can be told from their certificates alone: then an answer about closed days has a tag. */
   readonly tagged: boolean
+  /** The boundary that it was made for; undefined: the newest one will do. */
+  readonly pin?: Pin
   /** What its reader should know besides, such as rows that look ahead. */
   warnings? (): Promise<string[]>
 }
