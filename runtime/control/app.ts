@@ -8,6 +8,7 @@ import websocket from '@fastify/websocket'
 import fastify from 'fastify'
 import { auditRequests } from './audited.ts'
 import { auditRoutes } from './audit.ts'
+import { alertRoutes } from './alerts.ts'
 import { backupRoutes } from './backups.ts'
 import { boundaryRoutes } from './boundary.ts'
 import { costRoutes } from './costs.ts'
@@ -17,6 +18,7 @@ import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { gatewayRoutes } from './gateway.ts'
 import { healthRoutes } from './health.ts'
 import { jobRoutes } from './jobs.ts'
+import { clientRoutes } from './client.ts'
 import { liveRoutes } from './live.ts'
 import { logRoutes } from './logs.ts'
 import { loginRoutes } from './login.ts'
@@ -27,6 +29,7 @@ import { parityRoutes } from './parity.ts'
 import { pipelineRoutes } from './pipelines.ts'
 import { answerError, problemResponse, sendProblem } from './problem.ts'
 import { qualityRoutes } from './quality.ts'
+import { queryStoreRoutes } from './queries.ts'
 import { queryRoutes } from './query.ts'
 import { redeliverRoutes } from './redeliver.ts'
 import { reloadRoutes } from './reload.ts'
@@ -41,6 +44,7 @@ import { statusRoutes } from './status.ts'
 import { teamRoutes } from './teams.ts'
 import { tokenRoutes } from './tokens.ts'
 import { limitSockets } from './sockets.ts'
+import { testRoutes } from './tests.ts'
 import { topicRoutes } from './topics.ts'
 import { userRoutes } from './users.ts'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
@@ -127,6 +131,8 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     healthRoutes(routes, platform)
     statusRoutes(routes, platform)
     backupRoutes(routes, platform)
+    alertRoutes(routes, platform)
+    testRoutes(routes, platform)
     loginRoutes(routes, platform)
     meRoutes(routes, platform)
     userRoutes(routes, platform)
@@ -153,6 +159,8 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     qualityRoutes(routes, platform)
     dataRoutes(routes, platform)
     liveRoutes(routes, platform)
+    clientRoutes(routes)
+    queryStoreRoutes(routes, platform)
     sqlRoutes(routes, platform)
     await gatewayRoutes(routes, platform)
   })
