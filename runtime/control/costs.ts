@@ -3,6 +3,7 @@ import { measureDays } from '../cost/measure.ts'
 import { readPrices } from '../cost/prices.ts'
 import { costReport, FORECAST_DAYS, monthOf } from '../cost/report.ts'
 import { whatIf } from '../cost/what-if.ts'
+import { notControl } from './guard.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Platform } from '../platform.ts'
 
@@ -65,7 +66,9 @@ export function costRoutes (app: FastifyInstance, platform: Platform): void {
 }
 
 async function costsOf (platform: Platform): Promise<object> {
-  const { root, config, costs, supervisor, clickhouse, warehouse } = platform
+  const { root, config, costs, supervisor, clickhouse, warehouse, fleet } = platform
+  // What was used is known to the control side.
+  if (!fleet.isControl) throw await notControl(fleet)
   const prices = await readPrices(root)
   await costs.fresh()
   const now = Date.now()

@@ -53,15 +53,17 @@ export function logRoutes (app: FastifyInstance, platform: Platform): void {
     config: { access: 'platform:read' },
     schema: {
       summary: 'Lines of the log as they come, after the last ones there are',
-      description: `Events named line, with a heartbeat every ten seconds; JSON lines where the request does not accept text/event-stream. ${FOLLOWERS_MAX} may follow at a time.`,
+      description: `Events named line, with a heartbeat every ten seconds; JSON lines where the request does not accept text/event-stream. With Last-Event-ID it goes on behind that line. ${FOLLOWERS_MAX} may follow at a time.`,
       tags: ['logs'],
       querystring: { type: 'object', additionalProperties: false, properties: { ...filters, lines: { type: 'integer', minimum: 0, maximum: 1000, default: 20, description: 'How many of the last ones come first' } } },
       response: { 200: eventStreamResponse }
     }
   }, (request, reply) => {
     const { lines, ...query } = request.query
+    // What a browser sends when it connects again.
+    const after = request.headers['last-event-id']
     return sendEvents(request, reply, places, async function * (signal): AsyncGenerator<Followed> {
-      for await (const line of followLogs(platform.broker, { ...query, last: lines, signal })) yield { event: 'line', id: line.id, value: line }
+      for await (const line of followLogs(platform.broker, { ...query, last: lines, after: typeof after === 'string' ? after : undefined, signal })) yield { event: 'line', id: line.id, value: line }
     }, acceptsEvents(request))
   })
 }

@@ -7,12 +7,15 @@ import type { MetricObjectWithValues } from '../row-rate.ts'
 
 /** How long a series may be silent while nothing changes. Readers take a longer gap for no measurement. */
 export const KEEP_MS = 60_000
+/** A series that was not there for so long is forgotten, such as those of a run that was the only one of its name. */
+const FORGET_MS = 3_600_000
 /** Of one runtime; further ones are not kept. */
 const SERIES_MAX = 20_000
 
 interface Last {
   readonly value: number
   readonly said: number
+  readonly seen: number
 }
 interface Histogram { readonly labels: Readonly<Record<string, string>>, readonly bounds: number[], readonly counts: number[], count: number, sum: number }
 
@@ -21,6 +24,7 @@ export class Increases {
 
   /** Rows without `time` and `runtime`. `now`: ms since 1970. */
   rows (metrics: readonly MetricObjectWithValues[], now: number): Row[] {
+    for (const [key, { seen }] of this.#last) if (now - seen > FORGET_MS) this.#last.delete(key)
     return metrics.flatMap(metric => `${metric.type}` === 'histogram' ? this.#histogram(metric, now) : this.#plain(metric, now))
   }
 
@@ -54,7 +58,7 @@ export class Increases {
     // One that goes back has begun anew.
     const increase = last === undefined || value < last.value ? value : value - last.value
     const changed = last === undefined || value !== last.value || now - last.said >= KEEP_MS
-    this.#last.set(key, { value, said: changed ? now : last.said })
+    this.#last.set(key, { value, said: changed ? now : last.said, seen: now })
     return { changed, increase }
   }
 }

@@ -116,6 +116,16 @@ await t.test('logs, metrics, jobs and costs over the admin endpoint and the comm
     t.match(text, /event: line\nid: \d+-\d+\ndata: \{"id":/)
     gone.abort()
     t.equal(await reading, 'gone')
+    const seen = /id: (\d+-\d+)\ndata: [^\n]*"Slow"/.exec(text)?.[1] ?? ''
+    const back = new AbortController()
+    const resumed = await fetch(`${url}/v1/logs/follow?part=quotes&level=warn`, { headers: { authorization: `Bearer ${token}`, 'last-event-id': seen }, signal: back.signal })
+    let rest = ''
+    for await (const chunk of resumed.body ?? []) {
+      rest += Buffer.from(chunk).toString()
+      if (rest.includes('"A new one"')) break
+    }
+    back.abort()
+    t.notMatch(rest, /Slow/, 'it goes on where the connection broke')
     const { code, lines } = await cli('logs', 'new', 'one', '--part', 'quotes', '--limit', '5')
     t.equal(code, 0)
     await eventually('the command finds it once it is stored', async () => (await cli('logs', 'a', 'new', '--from', String(noon), '--to', String(noon + HOUR))).lines.find(line => / error quotes outputs\.lake: A new one \{"price":"p2001"\}/.test(line)))

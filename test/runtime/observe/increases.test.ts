@@ -33,6 +33,13 @@ await t.test('what does not change is said once a minute', async t => {
   t.equal(increases.rows([metric('gauge', NaN)], KEEP_MS + 2).length, 0, 'what is no number is no measurement')
 })
 
+await t.test('a series that ended is forgotten', async t => {
+  const increases = new Increases()
+  increases.rows([metric('counter', 5)], 0)
+  increases.rows([], 2 * 3_600_000)
+  t.match(increases.rows([metric('counter', 6)], 3 * 3_600_000), [{ fields: { increase: 6 } }])
+})
+
 await t.test('a histogram is one row with the increase of each bucket', async t => {
   const increases = new Increases()
   t.match(increases.rows([latency([1, 3, 4], 9)], 0), [{ name: 'latency', value: 9, fields: { kind: 'histogram', increase: 4, bounds: [0.1, 1], counts: [1, 2, 1] } }])
