@@ -83,7 +83,7 @@ function TopBar (): VNode {
 const themes: ReadonlyArray<readonly [ThemeChoice, 'auto' | 'sun' | 'moon', string]> = [['auto', 'auto', 'As the system'], ['light', 'sun', 'Light'], ['dark', 'moon', 'Dark']]
 
 function Navigation ({ current }: { readonly current: string | undefined }): VNode {
-  return html`<div class="side">
+  return html`<aside class="side" aria-label="Pages and account">
     <a href=${href(['home'])} class="side-brand" aria-label="Twolane, home"><${Brand} /></a>
     <button type="button" class="find" onClick=${() => { paletteOpen.value = true }}><${Icon} name="search" /><span>Find</span><kbd>Ctrl K</kbd></button>
     <nav aria-label="Pages"><ul>
@@ -97,5 +97,5 @@ function Navigation ({ current }: { readonly current: string | undefined }): VNo
       <div class="segments" role="group" aria-label="Colours">${themes.map(([name, icon, label]) => html`<button type="button" class="icon-only" aria-pressed=${choice.value === name} aria-label=${label} title=${label} onClick=${() => { choice.value = name }}><${Icon} name=${icon} size=${14} /></button>`)}</div>
       <${Menu} label=${session.value?.user ?? ''} icon="access" items=${[{ label: 'Sign out', icon: 'out', onSelect: () => signOut().catch(complain) }]} />
     </div>
-  </div>`
+  </aside>`
 }

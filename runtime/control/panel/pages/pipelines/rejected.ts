@@ -31,7 +31,7 @@ export function Rejected ({ topic }: { readonly topic: string }): VNode {
   return html`<${Loaded} of=${rejected}>${(found: RejectedAnswer) => found.count === 0
     ? html`<${Empty} title="No rejected row waits">${found.handled > 0 ? `${plural(found.handled, 'row')} were rejected and have been delivered again.` : 'A row that cannot be cast, or breaks a quality rule, comes here with the reason; its neighbours go on.'}</${Empty}>`
     : html`
-      <${Section} title=${`${found.more ? 'More than ' : ''}${plural(found.count, 'row')} wait`} note=${found.handled > 0 ? `${plural(found.handled, 'row')} were delivered again` : undefined} actions=${may('jobs:run') && html`<button type="button" class="primary" onClick=${() => setOpen(true)}><${Icon} name="again" />Deliver again</button>`}>
+      <${Section} title=${`${found.more ? 'More than ' : ''}${plural(found.count, 'row waits', 'rows wait')}`} note=${found.handled > 0 ? `${plural(found.handled, 'row')} were delivered again` : undefined} actions=${may('jobs:run') && html`<button type="button" class="primary" onClick=${() => setOpen(true)}><${Icon} name="again" />Deliver again</button>`}>
         <${Table} label="Reasons" rows=${found.groups} keyOf=${({ step, reason }: Group) => `${step} ${reason}`} columns=${[
           { id: 'rows', title: 'Rows', right: true, value: ({ rows }: Group) => rows, cell: ({ rows }: Group) => count(rows) },
           { id: 'step', title: 'Step', value: ({ step }: Group) => step },
