@@ -14,7 +14,7 @@ export interface Functions {
 }
 
 /** What may stand behind FROM, besides datasets; in small letters. */
-export const tableFunctions: ReadonlySet<string> = new Set(['numbers', 'numbers_mt', 'zeros', 'zeros_mt', 'values', 'sqlstandardvalues', 'generateseries', 'generate_series', 'null', 'primes'])
+export const tableFunctions: ReadonlySet<string> = new Set(['numbers', 'numbers_mt', 'zeros', 'zeros_mt', 'values', 'sqlstandardvalues', 'generateseries', 'generate_series', 'primes'])
 
 /** Categories of system.functions. */
 const categories: ReadonlySet<string> = new Set([

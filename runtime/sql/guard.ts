@@ -5,6 +5,7 @@
 // exactly that (worlds.ts). So what is to be refused here are names with a database, table functions, functions and clauses.
 
 import { isMark, isWord, nameOf, refused } from './text.ts'
+import { isPlainValues } from './structure.ts'
 import { mayCall, tableFunctions } from './functions.ts'
 import type { Functions } from './functions.ts'
 import type { Piece } from './text.ts'
@@ -39,7 +40,7 @@ export function checkTree (root: Node, pieces: readonly Piece[], allowed: Allowe
     if (node.kind === 'ColumnsApplyTransformer') applied++
     if (node.kind === 'TableIdentifier') checkTable(node.name, allowed)
     if (node.kind === 'Identifier' && place === 'set' && node.name.includes('.')) checkSet(node.name, allowed)
-    if (node.kind === 'Function') checkFunction(node.name, place, allowed)
+    if (node.kind === 'Function') checkFunction(node, place, allowed)
     const isMembership = node.kind === 'Function' && membership.test(node.name)
     for (const child of node.children) {
       // The right side of IN may be a table, or a table function, by name.
@@ -77,9 +78,11 @@ function checkSet (name: string, allowed: Allowed): void {
   if (allowed.databases.has(database)) throw tableRefused(name)
 }
 
-function checkFunction (name: string, place: 'table' | 'set' | undefined, { functions }: Allowed): void {
+function checkFunction (node: Node, place: 'table' | 'set' | undefined, { functions }: Allowed): void {
+  const { name } = node
   const isTable = tableFunctions.has(name.toLowerCase())
   if (place === 'table' && !isTable) throw refused(`The table function ${name} is not allowed`, `Allowed are datasets, subqueries, and ${[...tableFunctions].join(', ')}.`)
+  if (isTable && /values$/i.test(name) && !isPlainValues(node)) throw refused('These declarations of columns are not allowed', 'Write values(\'a Int8, b String\', (1, \'x\')): names with types and nothing else, as one text.')
   if (isTable && place !== undefined) return
   if (!mayCall(functions, name)) throw callRefused(name)
 }

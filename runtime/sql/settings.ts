@@ -2,7 +2,7 @@
 
 /** They change what an answer looks like, or how a join is made, and nothing else: they go to the engine. */
 export const passedSettings: ReadonlySet<string> = new Set([
-  'any_join_distinct_right_table_keys', 'cast_string_to_dynamic_use_inference', 'count_distinct_implementation',
+  'any_join_distinct_right_table_keys', 'cast_string_to_dynamic_use_inference',
   'date_time_output_format', 'decimal_check_overflow', 'enable_named_columns_in_function_tuple', 'extremes', 'group_by_use_nulls', 'join_algorithm', 'join_default_strictness', 'join_use_nulls',
   'output_format_arrow_compression_method', 'output_format_arrow_fixed_string_as_fixed_byte_array', 'output_format_arrow_low_cardinality_as_dictionary', 'output_format_arrow_string_as_string',
   'output_format_binary_write_json_as_string', 'output_format_csv_crlf_end_of_line', 'output_format_decimal_trailing_zeros', 'output_format_json_array_of_rows', 'output_format_json_escape_forward_slashes',

@@ -9,6 +9,8 @@ export interface Node {
   readonly kind: string
   /** What stands behind the kind: the name of a function, table or column; empty where there is none. */
   readonly name: string
+  /** All that stands behind the kind. */
+  readonly text: string
   readonly children: readonly Node[]
 }
 
@@ -29,7 +31,7 @@ export function readTree (lines: readonly string[]): Node | undefined {
     const found = form.exec(line)
     if (found === null) return undefined
     const [, indent = '', kind = '', rest = '', children = '0'] = found
-    const node: Growing = { kind, name: rest.slice(1).split(/(?:^| )\(alias /, 1)[0] ?? '', children: [], expected: Number(children) }
+    const node: Growing = { kind, name: rest.slice(1).split(/(?:^| )\(alias /, 1)[0] ?? '', text: rest.slice(1), children: [], expected: Number(children) }
     const parent = path[indent.length - 1]
     if (indent.length > path.length || (indent.length === 0) !== (root === undefined)) return undefined
     path.length = indent.length

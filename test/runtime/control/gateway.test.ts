@@ -20,7 +20,7 @@ function tokenOf (user: string, options: { readonly scopes?: readonly string[], 
   return access.tokens.make({ user, title: 'test', scopes: (options.scopes ?? ['sql:read']) as ['sql:read'], grants: null, quota: { ...noQuota, ...(options.rows !== undefined && { rows_per_day: options.rows }) }, days: 1 }).secret
 }
 const token = tokenOf('gus')
-const client = createClient({ url, pathname: '/clickhouse', username: 'gus', password: token, compression: { response: true } })
+const client = createClient({ url, pathname: '/clickhouse', username: 'gus', password: token, compression: { response: true }, log: { level: 127 } })
 t.teardown(() => client.close())
 
 interface Given {

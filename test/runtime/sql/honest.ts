@@ -48,7 +48,7 @@ export const honest: readonly string[] = [
   'SELECT row_number() OVER (ORDER BY at) AS n, symbol FROM quotes QUALIFY n <= 2',
   'SELECT sum(size) FILTER (WHERE price > 120), max(price) FROM trades',
   'SELECT formatDateTime(at, \'%Y-%m-%d\') AS d, bar(count(), 0, 300, 10), formatReadableQuantity(count()) FROM quotes GROUP BY d',
-  '(SELECT 1) UNION ALL (SELECT 2)',
+  'SELECT * FROM values(\'a Decimal(10, 2), t DateTime64(3, \\\'UTC\\\'), e Nullable(String)\', (1, now(), NULL))', 'SELECT * FROM values((1, 2), (3, 4))', 'SELECT * FROM (VALUES (1, \'x\')) AS v', '(SELECT 1) UNION ALL (SELECT 2)',
   'FROM quotes SELECT symbol LIMIT 1',
   'SELECT /* the last */ max(at) -- of all\nFROM quotes # so far\n',
   'DESCRIBE TABLE quotes', 'DESC data.quotes', 'DESCRIBE (SELECT symbol FROM quotes)', 'SHOW TABLES', 'SHOW FULL TABLES FROM data LIKE \'q%\'', 'SHOW DATABASES', 'EXISTS TABLE data.quotes',

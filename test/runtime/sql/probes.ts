@@ -64,6 +64,13 @@ export const probes: ReadonlyArray<readonly [sql: string, says: RegExp]> = [
   ['SELECT hostNameIf(1)', /hostNameIf|not allowed/],
   ['SELECT arrayMap(x -> hostName(), [1])', /hostName/],
   ['SELECT arrayReduce(\'flameGraph\', [1])', /flameGraph|refused|failed|Array|argument/i],
+  // Columns that are made by an expression, in a text.
+  ...['\'a Int8, b String ALIAS file(\\\'/etc/passwd\\\')\', 1', '\'a Int8, b String DEFAULT hostName()\', (1, \\\'x\\\')'.replaceAll('\\', ''), '\'a Int8, b ALIAS (hostName())\', 1', '\'a Int8, b String MATERIALIZED hostName()\', 1', '\'a Int8, b String EPHEMERAL hostName()\', 1',
+    'concat(\'a Int8, b String ALI\', \'AS hostName()\'), 1', '{s:String}, 1', '\'a Int8 (alias b), c String ALIAS hostName()\', 1', '\'a Int8, b Tuple(c Int8 ALIAS hostName())\', 1', '(SELECT \'a Int8, b String ALIAS hostName()\'), 1', '\'a Int8, `b` String ALIAS hostName()\', 1', '\'a Int8 ALIAS 1\', 1', '\'a Int8/**/, b/**/ALIAS hostName()\', 1']
+    .map((args): [string, RegExp] => [`SELECT *, b FROM values(${args})`, /declarations|Substitution/]),
+  ['SELECT b FROM null(\'a Int8, b String ALIAS hostName()\')', /null/],
+  ['SELECT * FROM (VALUES (\'a Int8, b String ALIAS hostName()\'), (1)) AS t', /declarations|failed|refused|not allowed|Cannot|type/i],
+  ['SELECT 1 WHERE \'x\' IN values(\'a String, b String ALIAS hostName()\', \'x\')', /declarations/],
   // Other statements.
   ...['INSERT INTO FUNCTION file(\'/tmp/x\') SELECT 1', 'INSERT INTO streaming.secrets VALUES (1, 2)', 'CREATE TABLE t (a Int8) ENGINE = Memory', 'CREATE TEMPORARY TABLE t (a Int8)', 'CREATE FUNCTION f AS x -> x', 'CREATE USER u', 'ATTACH TABLE t', 'DETACH TABLE t', 'DROP TABLE streaming.secrets', 'TRUNCATE TABLE streaming.secrets',
     'ALTER TABLE streaming.secrets DELETE WHERE 1', 'RENAME TABLE a TO b', 'EXCHANGE TABLES a AND b', 'KILL QUERY WHERE 1', 'SYSTEM SHUTDOWN', 'SYSTEM RELOAD CONFIG', 'BACKUP TABLE streaming.secrets TO File(\'/tmp/x\')', 'RESTORE TABLE t FROM File(\'/tmp/x\')', 'GRANT ALL ON *.* TO u', 'USE streaming', 'OPTIMIZE TABLE t', 'CHECK TABLE t',
