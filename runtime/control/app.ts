@@ -13,6 +13,7 @@ import { backupRoutes } from './backups.ts'
 import { boundaryRoutes } from './boundary.ts'
 import { costRoutes } from './costs.ts'
 import { dataRoutes } from './data.ts'
+import { datasetRoutes } from './datasets.ts'
 import { explainRoutes } from './explain.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { gatewayRoutes } from './gateway.ts'
@@ -94,7 +95,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
   app.server.maxConnections = limits.socketsMax
   limitSockets(app.server, { perAddressMax: limits.socketsPerAddressMax })
   // A query string is text, whatever it says. In a body a null is not a false, nor a 0.
-  const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true })) as [Ajv, Ajv]
+  const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true, allowUnionTypes: true })) as [Ajv, Ajv]
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? json : text).compile(schema as object))
   // A body of YAML is the text of a pipeline file, one of plain text is SQL.
   app.addContentTypeParser(['application/yaml', 'text/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) => done(null, body))
@@ -158,6 +159,7 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
     queryRoutes(routes, platform, limits)
     qualityRoutes(routes, platform)
     dataRoutes(routes, platform)
+    datasetRoutes(routes, platform)
     liveRoutes(routes, platform)
     clientRoutes(routes)
     queryStoreRoutes(routes, platform)
