@@ -23,6 +23,8 @@ const drawerOpen = signal(false)
 
 export function App (): VNode {
   useEffect(() => {
+    // Its code comes while the platform still says who asks.
+    pages.find(({ id }) => id === (route.peek().path[0] ?? 'home'))?.load().catch(() => {})
     // Nobody is logged in: the login page says the rest.
     whoAmI().catch(() => {})
   }, [])
