@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   schema: ['[--check]', 'write the JSON Schemas that editors complete YAML with'],
   status: ['[--watch] [--json]', 'show how the running pipelines and topics are'],
   plan: ['[--json]', 'show what a reload would change'],
+  export: ['[file.tar.gz]', 'write pipelines, schemas and settings, as they are set up now, to an archive, with secrets as ***'],
   reload: ['[--plan hash] [--json]', 'apply changed files to the running platform, all or nothing'],
   pause: ['<pipeline>', 'stop a pipeline until it is resumed'],
   resume: ['<pipeline>', 'let a paused pipeline run again'],
