@@ -2,6 +2,7 @@ import { curlOf } from './curl.ts'
 import { typeText } from './type-text.ts'
 import { Code } from '../../parts/code.ts'
 import { Section } from '../../parts/page.ts'
+import { Prose } from '../../parts/prose.ts'
 import { Empty, Loaded } from '../../parts/problem.ts'
 import { Table } from '../../parts/table.ts'
 import { html, useMemo } from '../../kit/html.ts'
@@ -51,13 +52,13 @@ function One ({ call }: { readonly call: Call }): VNode {
   const answers = Object.entries(responses).filter(([status]) => status !== 'default')
   return html`<details class="call"><summary><span class=${`method ${method.toLowerCase()}`}>${method}</span><code>${path}</code><span class="faint">${summary}</span></summary>
     <div class="call-body">
-      ${description !== undefined && html`<p>${description}</p>`}
+      ${description !== undefined && html`<p><${Prose} text=${description} /></p>`}
       ${security?.length === 0 && html`<p class="faint small">It needs no login.</p>`}
       ${parameters.length > 0 && html`<h3>Parameters</h3><${Table} label=${`Parameters of ${method} ${path}`} rows=${parameters} keyOf=${({ name }: Parameter) => name} columns=${[
         { id: 'name', title: 'Name', cell: ({ name, required }: Parameter) => html`<code>${name}</code>${required === true && html` <span class="faint small">required</span>`}` },
         { id: 'in', title: 'In', wide: true, cell: (one: Parameter) => one.in },
         { id: 'type', title: 'Type', cell: ({ schema }: Parameter) => html`<code>${typeText(schema)}</code>` },
-        { id: 'text', title: 'Meaning', grow: true, cell: (one: Parameter) => one.description ?? one.schema?.description ?? '' }
+        { id: 'text', title: 'Meaning', grow: true, cell: (one: Parameter) => html`<${Prose} text=${one.description ?? one.schema?.description} />` }
       ]} />`}
       ${Object.entries(requestBody?.content ?? {}).map(([type, { schema }]) => html`<h3>Body, ${type}</h3><${Shape} schema=${schema} />`)}
       ${answers.map(([status, { description, content = {} }]) => html`<h3>Answer ${status}</h3>${description !== undefined && description !== 'Default Response' && html`<p class="faint">${description}</p>`}${Object.values(content).map(({ schema }) => html`<${Shape} schema=${schema} />`)}`)}
@@ -73,6 +74,6 @@ function Shape ({ schema }: { readonly schema: JsonSchema | undefined }): VNode 
   if (fields.length === 0) return html`<p><code>${typeText(schema)}</code> ${schema?.description}</p>`
   return html`<ul class="shape">${fields.map(([name, field]) => {
     const nested = field.type === 'array' ? field.items : field
-    return html`<li><code>${name}</code> <span class="faint small">${typeText(field)}${inner?.required?.includes(name) === true ? ', required' : ''}</span> ${field.description}${Object.keys(nested?.properties ?? {}).length > 0 && html`<${Shape} schema=${nested} />`}</li>`
+    return html`<li><code>${name}</code> <span class="faint small">${typeText(field)}${inner?.required?.includes(name) === true ? ', required' : ''}</span> <${Prose} text=${field.description} />${Object.keys(nested?.properties ?? {}).length > 0 && html`<${Shape} schema=${nested} />`}</li>`
   })}</ul>`
 }

@@ -41,7 +41,8 @@ function Hops ({ canary: { at, hops } }: { readonly canary: Canary }): VNode {
 export function Problems (): VNode | null {
   const { data } = useHealth()
   if (data === undefined || data.problems.length === 0) return null
-  return html`<${Section} title="Open problems" note=${plural(data.problems.length, 'cause')}><ul class="problems">${data.problems.map(problem => html`<${One} key=${problem.id} problem=${problem} />`)}</ul></${Section}>`
+  const noticesOnly = data.problems.every(({ severity }) => severity === 'notice')
+  return html`<${Section} title=${noticesOnly ? 'To do when there is time' : 'Open problems'} note=${plural(data.problems.length, noticesOnly ? 'thing' : 'cause')}><ul class="problems">${data.problems.map(problem => html`<${One} key=${problem.id} problem=${problem} />`)}</ul></${Section}>`
 }
 
 const levels: Readonly<Record<HealthProblem['severity'], Level>> = { error: 'bad', warning: 'warn', notice: 'idle' }
