@@ -119,6 +119,18 @@ export class Access {
     return this.#principal({ kind: 'user', user: user.user, token: undefined, quota: smaller(user.quota) }, () => this.directory.rights(user.user), () => this.sessions.isOpen(session.id))
   }
 
+  /**
+   * Who asked for something that goes on in the background, also after a restart: a user whose session has ended, a
+   * token; not the admin. undefined: they may not any more.
+   */
+  principalOfWork ({ kind, user: name, token: id }: Pick<Principal, 'kind' | 'user' | 'token'>): Principal | undefined {
+    const user = this.directory.user(name)
+    const token = id === undefined ? undefined : this.tokens.get(id)
+    if (user === undefined || user.disabled || kind === 'admin' || (kind === 'token' && (token === undefined || !this.tokens.holds(token.id)))) return undefined
+    if (token !== undefined) return this.#principal({ kind, user: name, token: token.id, quota: smaller(token.quota, user.quota) }, () => this.rightsOfToken(token), () => this.tokens.holds(token.id))
+    return this.#principal({ kind, user: name, token: undefined, quota: smaller(user.quota) }, () => this.directory.rights(name), () => this.directory.user(name)?.disabled === false)
+  }
+
   rightsOf (principal: Principal): Rights {
     if (principal.kind === 'admin') return everything
     return this.#rights.get(principal) ?? { ...nothing, scopes: principal.scopes }
