@@ -47,7 +47,8 @@ await t.test('a secret that comes back as *** is the one that stands there', asy
   }
   t.match(where('topic: a\ninput: { feed: { token: "***" } }'), /^pipelines\/x\.yaml:2:\d+ input\.feed\.token: \*\*\* stands for a secret, and the file has none/)
   t.match(where(shown.replace('feed:', 'other:'), old), /input\.other\.token/, 'another step gets none of it')
-  t.match(where('outputs:\n  - sink: { password: "***" }', old), /outputs\[0\]\.sink\.password/)
+  t.match(where('outputs:\n  - sink: { password: "***" }', old), /sink: \{ password: "two\\nlines\\n" \}/, 'a step is told by its name, wherever it stands in the list')
+  t.match(where('outputs:\n  - sink: { password: "***" }\n    name: other', old), /outputs\[0\]\.sink\.password/)
   t.equal(where('topic: [***'), 'topic: [***', 'what cannot be read is refused elsewhere')
   t.equal(where('topic: x # ***'), 'topic: x # ***')
   t.equal(where('description: a *** b'), 'description: a *** b')
