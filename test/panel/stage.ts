@@ -2,9 +2,9 @@
 
 import axe from 'axe-core'
 import { join } from 'node:path'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
-import { eventually, makeProject, startPlatform } from '../system/project.ts'
+import { eventually, makeProject, root, startPlatform } from '../system/project.ts'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import type { Test } from 'tap'
 import type { RunningPlatform } from '../system/project.ts'
@@ -48,6 +48,7 @@ topic: trades
 transforms: [{ mapping: trades }]
 outputs: [{ streaming-database: {} }]
 `,
+  'config/cost.yaml': readFileSync(join(root, 'config', 'cost.yaml'), 'utf8'),
   // The last row is refused.
   'inbox/monday.csv': 'symbol,price\nAAPL,193.25\nMSFT,402.10\nIBM,not a price\n'
 }
