@@ -59,7 +59,7 @@ export const platformTests: readonly PlatformTest[] = [
   { test: 'backup', title: 'The newest backup can be brought back', quick: false, run: async ({ platform, making }) => backupsOf(platform).address === '' ? skipped('no place for backups is set') : ok(await backupsOf(platform).verify(undefined, making)) },
   { test: 'disk', title: 'There is room on the disk', quick: true, run: async ({ verdict }) => resourceTest(verdict, 'disk') },
   { test: 'clock', title: 'The clocks agree', quick: true, run: async ({ verdict }) => resourceTest(verdict, 'clock') },
-  { test: 'certificates-tls', title: 'TLS certificates are valid for a while', quick: false, run: testTls }
+  { test: 'tls', title: 'TLS certificates are valid for a while', quick: false, run: testTls }
 ]
 
 function resourceTest ({ problems, evidence }: Verdict, part: string): Found {

@@ -72,12 +72,15 @@ export function grouped (findings: readonly Finding[]): Problem[] {
   })).sort((a, b) => ranks.indexOf(a.severity) - ranks.indexOf(b.severity) || b.datasets.length - a.datasets.length)
 }
 
+/** Where findings explain each other in a circle, the one that was found first is the root of all. */
 function rootOf (finding: Finding, all: readonly Finding[]): Finding {
-  const passed = new Set([finding])
+  const way = [finding]
   for (let at = finding; ;) {
-    const cause = at.follows.map(id => all.find(one => id.endsWith('/*') ? one.id.startsWith(id.slice(0, -1)) : one.id === id)).find(one => one !== undefined && !passed.has(one))
+    const cause = at.follows.map(id => all.find(one => one !== at && (id.endsWith('/*') ? one.id.startsWith(id.slice(0, -1)) : one.id === id))).find(one => one !== undefined)
     if (cause === undefined) return at
-    passed.add(cause)
+    const circle = way.indexOf(cause)
+    if (circle >= 0) return all.find(one => way.indexOf(one) >= circle) ?? at
+    way.push(cause)
     at = cause
   }
 }

@@ -1,0 +1,166 @@
+// What follows from what, and what people without a login are told.
+
+import t from 'tap'
+import { DatabaseSync } from 'node:sqlite'
+import { findingsOf } from '../../../runtime/health/findings.ts'
+import { HealthRecord } from '../../../runtime/health/record.ts'
+import { badgeOf, publicStatus } from '../../../runtime/health/public-status.ts'
+import { grouped, judge } from '../../../runtime/health/verdict.ts'
+import { changesSince } from '../../../runtime/health/changes.ts'
+import type { Facts } from '../../../runtime/health/facts.ts'
+import type { Finding } from '../../../runtime/health/findings.ts'
+import type { Pipeline } from '../../../runtime/pipeline.ts'
+import type { Topic } from '../../../runtime/schema.ts'
+
+const now = Date.parse('2024-01-02T15:00:00Z')
+const day = 86_400_000
+
+function schema (name: string, more: Partial<Topic> = {}): Topic {
+  return { name, description: name, owner: '', fields: [], key: [], eventTime: '', partitions: 1, retention: { ms: day, bytes: 1, beyondOutputs: false }, hash: '', ...more }
+}
+
+function pipeline (id: string, topic: string): Pipeline {
+  const flush = { rows: 1, ms: 250, bytes: 1 }
+  return {
+    id,
+    topic,
+    enabled: true,
+    revision: '',
+    transforms: [],
+    schedule: undefined,
+    input: { kind: 'input', plugin: 'websocket', name: 'input.websocket', config: {} },
+    outputs: [{ kind: 'output', plugin: 'streaming-database', name: 'outputs.streaming-database', config: { url: null, database: 'streaming', table: null, schema: null }, flush }]
+  } as unknown as Pipeline
+}
+
+/** Two healthy pipelines with fresh rows, but for what is given. */
+function facts (more: Partial<Facts> = {}): Facts {
+  const status = (id: string): Facts['pipelines'][number] => ({ id, state: 'running', healthy: true, reasons: [], revision: '', topic: id, steps: [], restarts: 0, lastFailure: '', since: 0 })
+  const topic = (name: string) => ({ name, bytes: 1, partitions: [{ partition: 0, first: 0, next: 9, time: now - 2000 }], groups: [] })
+  return {
+    now,
+    pipelines: [status('quotes'), status('secret')],
+    definitions: [pipeline('quotes', 'quotes'), pipeline('secret', 'secret')],
+    schemas: new Map([['quotes', schema('quotes', { public: true })], ['secret', schema('secret')]]),
+    broken: [],
+    engine: { known: true, value: { clockMs: 0 } },
+    warehouse: undefined,
+    topics: { known: true, value: new Map([['quotes', topic('quotes')], ['secret', topic('secret')]]) },
+    lags: [],
+    disk: { known: true, value: { freeBytes: 50 * 2 ** 30, totalBytes: 100 * 2 ** 30 } },
+    waiting: [],
+    jobs: [],
+    canary: { state: 'ok', at: now - 12_000, hops: [] },
+    quality: [],
+    markets: new Map(),
+    runtimes: [],
+    notes: [],
+    ...more
+  }
+}
+
+function broken (id: string, step: string, reason: string): Facts['pipelines'][number] {
+  return { id, state: 'running', healthy: false, reasons: [reason], revision: '', topic: id, steps: [{ step, ok: false, state: 'backing_off', reason }], restarts: 0, lastFailure: '', since: 0 }
+}
+
+const down = { known: false, reason: 'connection refused' } as const
+
+await t.test('green needs evidence: the canary arrived', async t => {
+  const { state, sentence } = judge(facts())
+  t.equal(state, 'ok')
+  t.equal(sentence, 'All 2 datasets are up to date, and the canary of 12 s ago arrived everywhere.')
+  t.match(judge(facts({ canary: { state: 'absent', at: 0, hops: [] } })).sentence, /no canary is sent that would prove it/)
+  t.equal(judge(facts({ canary: { state: 'absent', at: 0, hops: [] } })).evidence[0]?.ok, false)
+})
+
+await t.test('a database that is down is one problem, whatever follows from it', async t => {
+  const late = { hop: 'streaming database', pipeline: 'canary', step: 'outputs.streaming-database', state: 'late', at: 0, ms: 0, reason: 'no row' } as const
+  const verdict = judge(facts({ engine: down, pipelines: [broken('quotes', 'outputs.streaming-database', 'refused'), broken('secret', 'outputs.streaming-database', 'refused')], lags: [{ pipeline: 'quotes', step: 'outputs.streaming-database', rows: 9, seconds: 500 }], canary: { state: 'late', at: 0, hops: [late] } }))
+  t.equal(verdict.state, 'down')
+  t.equal(verdict.problems.length, 1)
+  t.match(verdict.problems[0], { id: 'engine', severity: 'error', datasets: ['canary', 'quotes', 'secret'] })
+  t.equal(verdict.problems[0]?.hides.length, 4)
+  t.match(verdict.sentence, /^The streaming database does not answer: connection refused\. It holds up canary, quotes, secret\.$/)
+})
+
+await t.test('a connector that is dead hides the age of its dataset, and no other one', async t => {
+  const rule = { name: 'fresh', metric: 'freshness', description: '', dimension: '', unit: 'seconds', during: 'XNYS', by: [], reject: false, lookbackMs: day, error: { operator: 'mustBeLessThan', values: [60] } } as const
+  const topics = facts().topics
+  if (topics.known) (topics.value as Map<string, unknown>).set('quotes', { name: 'quotes', bytes: 1, partitions: [{ partition: 0, first: 0, next: 9, time: now - 600_000 }], groups: [] })
+  const stale = facts({ topics, schemas: new Map([['quotes', schema('quotes', { quality: [rule] })], ['secret', schema('secret')]]), markets: new Map([['quotes', { calendar: 'XNYS', openMs: now - 3_600_000 }]]) })
+  t.match(judge(stale).problems, [{ id: 'dataset/quotes', severity: 'error', cause: /No row came for 600 s while XNYS is open/ }])
+  const dead = judge({ ...stale, pipelines: [broken('quotes', 'input.websocket', 'the venue does not answer'), ...stale.pipelines.slice(1)] })
+  t.equal(dead.state, 'degraded')
+  t.match(dead.problems, [{ id: 'pipeline/quotes/input.websocket', datasets: ['quotes'], hides: [{ part: 'dataset quotes' }] }])
+  t.match(dead.problems[0]?.actions, [{ title: 'Restart', method: 'POST', path: '/v1/pipelines/quotes/restart' }])
+  const closed = judge({ ...stale, markets: new Map([['quotes', { calendar: 'XNYS', openMs: undefined }]]) })
+  t.same(closed.problems, [], 'nobody is woken while the market is closed')
+  t.equal(closed.datasets.find(({ dataset }) => dataset === 'quotes')?.state, 'closed')
+})
+
+await t.test('item 40: what cannot be known is a fault, never a sign that all is well', async t => {
+  for (const one of [{ engine: down }, { topics: down }, { disk: down }]) t.not(judge(facts(one)).state, 'ok')
+  t.equal(judge(facts({ topics: down })).datasets[0]?.state, 'unknown')
+})
+
+await t.test('findings that name each other as the cause still have a root', async t => {
+  const one = (id: string, follows: string[]): Finding => ({ id, part: id, severity: 'warning', cause: id, remedy: '', actions: [], follows, datasets: [] })
+  const problems = grouped([one('a', ['b']), one('b', ['a']), one('c', ['a'])])
+  t.equal(problems.reduce((sum, { hides }) => sum + 1 + hides.length, 0), 3)
+})
+
+await t.test('failed jobs, days that wait, full disks and clocks apart are told', async t => {
+  const last = { state: 'failed', id: 'r1', error: 'no route' }
+  const found = findingsOf(facts({
+    disk: { known: true, value: { freeBytes: 2 ** 29, totalBytes: 2 ** 36 } },
+    engine: { known: true, value: { clockMs: -9000 } },
+    jobs: [{ task: { id: 'handoff' }, kind: 'task', last }] as unknown as Facts['jobs'],
+    waiting: [{ dataset: 'quotes', topic: 'quotes', day: '2024-01-01', reason: 'late rows', since: now - 7_200_000 }],
+    runtimes: ['The runtime b was not heard of for 30 s']
+  }))
+  t.same(found.map(({ id }) => id), ['disk', 'clock', 'runtime/The runtime b was not heard of', 'job/handoff', 'handoff/quotes'])
+  t.same(found.filter(({ actions }) => actions.length > 2), [])
+})
+
+await t.test('item 43: people without a login learn no name that is not public, and no cause', async t => {
+  const verdict = judge(facts({ pipelines: [broken('secret', 'outputs.streaming-database', 'password of hunter2 refused')] }))
+  const record = new HealthRecord(new DatabaseSync(':memory:'))
+  record.note(verdict)
+  const status = publicStatus(verdict, record.incidents(10), () => undefined)
+  t.notMatch(JSON.stringify(status), /secret|hunter2/)
+  t.same(status.datasets, [{ dataset: 'quotes', state: 'fresh', seconds: 2 }])
+  t.equal(status.parts.find(({ name }) => name === 'Streaming database')?.state, 'degraded')
+  t.equal(status.incidents[0]?.part, 'Streaming database')
+  t.match(badgeOf('degraded'), /aria-label="Twolane: degraded"/)
+})
+
+await t.test('incidents begin and end, and time in which nobody looked is down', async t => {
+  const record = new HealthRecord(new DatabaseSync(':memory:'))
+  const bad = judge(facts({ engine: down }))
+  record.note({ ...bad, at: now })
+  record.note({ ...bad, at: now + 15_000 })
+  t.equal(record.since({ id: 'engine' }, now + 20_000), now)
+  record.note({ at: now + 30_000, state: 'ok', problems: [] })
+  t.match(record.incidents(10), [{ problem: 'engine', since: now, until: now + 30_000 }])
+  record.note({ at: now + 60_000, state: 'ok', problems: [] })
+  t.equal(record.uptime(1, now + 60_000), 45 / 60)
+  record.note({ at: now + 3 * day, state: 'ok', problems: [] })
+  t.ok((record.uptime(30, now + 3 * day) ?? 1) < 0.001)
+  t.equal(record.incidents(10).length, 1)
+})
+
+await t.test('what has changed since somebody looked is told once they come back', async t => {
+  const record = new HealthRecord(new DatabaseSync(':memory:'))
+  t.equal(record.look('ann', now), now - day, 'at first the day before')
+  t.equal(record.look('ann', now + 60_000), now - day, 'while they look it stays')
+  t.equal(record.look('ann', now + 7_200_000), now + 60_000)
+  const receipt = { revision: 3, time: now, outcome: 'applied', reason: '', problems: [], changes: [{ pipeline: 'quotes', change: 'changed', from: 'a', to: 'b', inFlight: 'none', ms: 1 }], runtimes: [], ms: 1 } as const
+  t.match(changesSince(now, [receipt], [{ at: now + 1, user: 'bob', action: 'user.create', target: 'eve' }]), [{ who: 'bob', what: 'user.create eve' }, { kind: 'reload', what: 'Reload 3: quotes changed' }])
+})
+
+await t.test('the disk is forecast from the growth of days, not of minutes', async t => {
+  const record = new HealthRecord(new DatabaseSync(':memory:'))
+  t.equal(record.sample(100, now), undefined)
+  t.equal(record.sample(10, now + 3_600_000), undefined)
+  t.equal(record.sample(50, now + 2 * day + 3_600_000)?.toFixed(0), '2')
+})
