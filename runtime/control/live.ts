@@ -2,6 +2,7 @@
 
 import { PlatformError } from '../errors.ts'
 import { LiveHub } from '../live/hub.ts'
+import { serveSocket } from '../live/socket.ts'
 import { SsePipe } from '../live/sse.ts'
 import { principalOf } from './guard.ts'
 import type { FastifyInstance } from 'fastify'
@@ -59,6 +60,24 @@ export function liveRoutes (app: FastifyInstance, platform: Platform, limits?: L
     if (reply.raw.destroyed || left.signal.aborted) leave()
     return reply
   })
+
+  app.get('/v1/live', {
+    config: { access: 'data:read' },
+    websocket: true,
+    schema: {
+      summary: 'Rows of datasets as they come, over WebSocket',
+      description: 'Send {"subscribe":{"dataset":"…","symbols":[…],"fields":[…],"where":…,"start":"…","conflate":"…","resume":"…","id":"…"}} and {"unsubscribe":"…"}; rows, heartbeats, ends and errors come with the id.',
+      tags: ['live']
+    }
+  }, (socket, request) => {
+    // A page of another site can open one with the cookies of this one: what a browser says of it is not true of a program.
+    if (!isOwnPage(request.headers)) return socket.close(1008, 'A page of another site asks for this')
+    serveSocket(socket, hub, principalOf(request))
+  })
+}
+
+function isOwnPage ({ origin, host }: { readonly origin?: string | undefined, readonly host?: string | undefined }): boolean {
+  return origin === undefined || URL.parse(origin)?.host === host
 }
 
 function listOf (text: string | undefined): string[] | undefined {

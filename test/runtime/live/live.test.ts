@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { eventually as lastly } from '../../system/project.ts'
+import { token as bearer } from '../control/endpoint.ts'
 import { openStage } from './stage.ts'
 import type { Row } from '../../../runtime/batch.ts'
 import type { Listening } from './stage.ts'
@@ -102,5 +104,61 @@ await t.test('live rows', async t => {
     }
     t.equal((await stage.ask('GET', '/v1/live/ticks', { headers: { 'last-event-id': 'x' } })).statusCode, 400)
     t.equal((await stage.ask('GET', '/v1/live/ticks', { headers: { 'last-event-id': 'ticks/0:99999999' } })).statusCode, 400, 'beyond the end')
+  })
+
+  await t.test('a stream shows what is granted, and item 8: ends within a second of the end of its token', async t => {
+    const { headers, token } = await stage.person('micro', [{ dataset: 'ticks', columns: ['symbol', 'size'], where: ['symbol', '=', 'MSFT'] }])
+    const listening = await stage.listen('/v1/live/ticks', headers)
+    await live(listening)
+    t.equal((await stage.ask('GET', '/v1/live/ticks?fields=price', { headers })).statusCode, 400)
+    t.equal((await stage.ask('GET', `/v1/live/ticks?where=${encodeURIComponent('["price",">",1]')}`, { headers })).statusCode, 400, 'nor can be filtered by what is not granted')
+    const from = number
+    await stage.send(ticks(9))
+    await eventually('three rows', () => listening.rows().length === 3 || undefined)
+    t.same(sorted(numbers(listening.rows())), span(from, from + 9).filter(i => i % 3 === 1))
+    t.same(Object.keys(listening.rows()[0] as Row), ['symbol', 'size'])
+    t.equal((await stage.ask('DELETE', `/v1/tokens/${token}`)).statusCode, 200)
+    await listening.ended
+    t.match(listening.events.at(-1), { event: 'end', data: { code: 'UNAUTHORIZED', resumable: false } })
+  })
+
+  await t.test('conflation sends the newest row of each symbol', async t => {
+    const listening = await stage.listen('/v1/live/ticks?conflate=200ms')
+    await live(listening)
+    for (let i = 0; i < 20; i++) await stage.send(ticks(30))
+    const last = number
+    const newest = (): number[] => [...new Map(listening.rows().map(({ symbol, size }) => [symbol, Number(size)])).values()]
+    await eventually('the newest rows', () => sorted(newest()).join() === span(last - 3, last).join() || undefined)
+    t.ok(listening.rows().length < 600)
+    listening.stop()
+  })
+
+  await t.test('over WebSocket several datasets share a connection, each is subscribed and left by itself', async t => {
+    const socket = new WebSocket(`${stage.url.replace('http', 'ws')}/v1/live`, { headers: { authorization: `Bearer ${bearer}` } } as unknown as string)
+    t.teardown(() => socket.close())
+    const got: Array<Record<string, unknown>> = []
+    socket.addEventListener('message', ({ data }) => got.push(JSON.parse(String(data)) as Record<string, unknown>))
+    await once(socket, 'open')
+    const say = (message: object): void => socket.send(JSON.stringify(message))
+    const of = (id: string, type: string): Array<Record<string, unknown>> => got.filter(message => message['id'] === id && message['type'] === type)
+    const rows = (id: string): Row[] => of(id, 'rows').flatMap(message => message['rows'] as Row[])
+    say({ subscribe: { id: 'a', dataset: 'ticks', symbols: ['AAPL'], fields: ['size'] } })
+    say({ subscribe: { id: 'b', dataset: 'ticks', where: ['symbol', '=', 'IBM'], fields: ['size'] } })
+    say({ subscribe: { dataset: 'none' } })
+    say({ other: 1 })
+    await eventually('both are live, and the wrong ones refused', () => (['a', 'b'].every(id => of(id, 'heartbeat').some(({ live }) => live === true)) && got.filter(({ type }) => type === 'error').length === 2) || undefined)
+    t.same(got.filter(({ type }) => type === 'error').map(({ code }) => code), ['NOT_FOUND', 'REQUEST_INVALID'])
+    const from = number
+    await stage.send(ticks(6))
+    await eventually('two rows each', () => (rows('a').length === 2 && rows('b').length === 2) || undefined)
+    t.same(sorted(numbers(rows('a'))), span(from, from + 6).filter(i => i % 3 === 0))
+    say({ unsubscribe: 'a' })
+    await eventually('a has ended', () => of('a', 'end')[0])
+    await stage.send(ticks(3))
+    await eventually('one more row', () => rows('b').length === 3 || undefined)
+    t.equal(rows('a').length, 2)
+    const closed = once(socket, 'close')
+    socket.close()
+    await closed
   })
 })

@@ -34,6 +34,8 @@ export interface Stage extends Endpoint {
   readonly url: string
   /** Into the topic `ticks`; a price that is no number is refused by the mapping. */
   send (rows: readonly Row[]): Promise<void>
+  /** An analyst with those grants, and a token of theirs. */
+  person (name: string, grants: readonly object[]): Promise<{ readonly headers: Record<string, string>, readonly token: string }>
   /** Events of a live stream; `more` are headers. */
   listen (path: string, more?: Readonly<Record<string, string>>): Promise<Listening>
 }
@@ -62,6 +64,23 @@ export async function openStage (t: Test, files: Readonly<Record<string, string>
     async send (rows) {
       producer ??= await endpoint.platform.broker.producer(topic, 'stage')
       await producer.append([fromRows(topic, rows)])
+    },
+    async person (name, grants) {
+      const made = async (url: string, payload: object): Promise<Record<string, string>> => {
+        const answer = await endpoint.ask('POST', url, { payload })
+        if (answer.statusCode !== 201) throw new Error(answer.body)
+        return answer.json()
+      }
+      await made('/v1/users', { user: name, roles: [], password: 'four words that do' })
+      const given = await endpoint.ask('PATCH', `/v1/users/${name}`, { payload: { grants } })
+      if (given.statusCode !== 200) throw new Error(given.body)
+      // A role of its own, without the grants of the analyst's.
+      const role = await endpoint.ask('PUT', `/v1/roles/${name}`, { payload: { title: name, scopes: ['data:read', 'queries:write'], grants: [] } })
+      if (role.statusCode >= 300) throw new Error(role.body)
+      const changed = await endpoint.ask('PATCH', `/v1/users/${name}`, { payload: { roles: [name] } })
+      if (changed.statusCode !== 200) throw new Error(changed.body)
+      const { id = '', secret = '' } = await made('/v1/tokens', { title: name, user: name, scopes: ['data:read', 'queries:write'] })
+      return { headers: { authorization: `Bearer ${secret}` }, token: id }
     },
     async listen (path, more = {}) {
       const stop = new AbortController()
