@@ -21,7 +21,7 @@ export const DAY = 86_400_000
 export const first = Date.UTC(2024, 2, 1)
 
 const trades = `description: Trades of a test
-owner: desk
+owner: market-data
 key: [symbol]
 event_time: at
 fields:
@@ -71,6 +71,8 @@ export interface Ground extends Endpoint {
   put (dataset: string, select: string): Promise<void>
   /** One handoff, so many days after the first one. */
   handOver (today: number, params?: Readonly<Record<string, number | string>>): Promise<void>
+  /** Ends the engine of the warehouse, where it is one of its own. */
+  stopWarehouse (): Promise<void>
 }
 
 /** Rows a second apart: `n` of each symbol from the first moment of a day on. */
@@ -108,6 +110,7 @@ export async function openGround (t: Test, { apart = false }: { readonly apart?:
     streaming,
     warehouse,
     topics,
+    async stopWarehouse () { await far?.close() },
     token (grants, quota = { requests_per_second: null, rows_per_day: null }) {
       const user = `user${users.size}`
       users.add(user)
