@@ -16,6 +16,7 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['The lake alone: write, read back, compaction', 'lake.ts', '1'],
   ['The lake in a folder and in an S3-compatible store', 's3.ts', '1'],
   ['A day of 10 million rows handed over to the warehouse', 'handoff.ts', '10'],
+  ['The data API: last rows, bars, a million rows in each format', 'data.ts', '5', '1'],
   ['The embedded engine alone', 'engine.ts'],
   ['The web page: bytes and timings in Chromium', 'panel.ts', '5'],
   ['What a machine has to have, and what it costs a month', 'sizing.ts', '2', '5'],
