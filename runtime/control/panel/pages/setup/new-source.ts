@@ -1,7 +1,7 @@
 // A new source, from the plugin to the first rows: one page whose parts open one after the other, so that each can be
 // looked at again.
 
-import { topicStep } from './topic-step.ts'
+import { TopicChoice, isReady } from './topic-choice.ts'
 import { DestinationChoice } from './destination-choice.ts'
 import { ConnectionTest, OptionsForm, PluginCards, usePlugins } from './plugins.ts'
 import { Applied, Review } from './review.ts'
@@ -15,8 +15,8 @@ import { html, useState } from '../../kit/html.ts'
 import { href } from '../../kit/route.ts'
 import type { Destination } from './destination-choice.ts'
 import type { Schedule } from './schedule-choice.ts'
-import type { Topic } from './topic-step.ts'
-import type { Change, Checked, Options, Plugin } from './shapes.ts'
+import type { Topic } from './topic-choice.ts'
+import type { Change, Checked, Plugin } from './shapes.ts'
 import type { Control, Values } from '../../parts/form.ts'
 import type { VNode } from '../../kit/html.ts'
 import type { Receipt } from '../../kit/shapes.ts'
@@ -30,76 +30,97 @@ export function NewSource (): VNode {
   </${Page}>`
 }
 
-const { TopicChoice, isReady } = topicStep
+interface Draft {
+  readonly plugin: Plugin | undefined
+  readonly options: Values
+  readonly sample: Checked['sample']
+  readonly topic: Topic
+  readonly schedule: Schedule
+  readonly destinations: readonly Destination[]
+  /** Empty: after the topic. */
+  readonly name: string
+  readonly description: string
+}
+
+const empty: Draft = {
+  plugin: undefined,
+  options: {},
+  sample: [],
+  topic: { name: '', isNew: true, text: '', path: '' },
+  schedule: { when: 'always', cron: '0 6 * * *', zone: 'UTC' },
+  destinations: [{ plugin: 'streaming-database', options: {} }],
+  name: '',
+  description: ''
+}
 
 function Wizard ({ plugins }: { readonly plugins: readonly Plugin[] }): VNode {
-  const [plugin, setPlugin] = useState<Plugin>()
-  const [options, setOptions] = useState<Values>({})
-  const [tried, setTried] = useState(false)
-  const [checked, setChecked] = useState<Checked>()
-  const [topic, setTopic] = useState<Topic>({ name: '', isNew: true, text: '', path: '' })
-  const [schedule, setSchedule] = useState<Schedule>({ when: 'always', cron: '0 6 * * *', timezone: 'UTC' })
-  const [destinations, setDestinations] = useState<readonly Destination[]>([{ plugin: 'streaming-database', options: {} }])
-  const [name, setName] = useState<{ id: string, description: string }>({ id: '', description: '' })
-  const [looked, setLooked] = useState(0)
+  const [draft, setDraft] = useState(empty)
   const [receipt, setReceipt] = useState<Receipt>()
-  const errors = plugin === undefined ? {} : checkValues(plugin.schema, options)
-  const right = plugin !== undefined && Object.keys(errors).length === 0
-  const id = name.id === '' ? topic.name.replaceAll('_', '-') : name.id
-  const choose = (next: Plugin): void => {
-    setPlugin(next)
-    setOptions({})
-    setTried(false)
-    setChecked(undefined)
-    setSchedule({ ...schedule, when: next.bounded ? 'manual' : 'always' })
-  }
-  const named = right && isReady(topic)
-  const complete = named && idPattern.test(id) && destinations.every(({ problem }) => problem === undefined)
-  const change = (): Change => ({
-    ...(topic.isNew && { files: [{ path: topic.path, text: topic.text }] }),
-    pipeline: { id, definition: definitionOf({ plugin: plugin?.name ?? '', options, topic, schedule, destinations, description: name.description }) }
-  })
-  if (receipt !== undefined) return html`<${WizardPart} number=${6} title="Done" open><${Applied} receipt=${receipt} /><${Arriving} pipeline=${id} scheduled=${schedule.when !== 'always'} /></${WizardPart}>`
+  const { plugin, options, sample, topic, schedule, destinations } = draft
+  const change = (parts: Partial<Draft>): void => setDraft(before => ({ ...before, ...parts }))
+  const right = plugin !== undefined && Object.keys(checkValues(plugin.schema, options)).length === 0
+  const ready = right && isReady(topic)
+  if (receipt !== undefined) return html`<${WizardPart} number=${6} title="Done" open><${Applied} receipt=${receipt} /><${Arriving} pipeline=${idOf(draft)} scheduled=${schedule.when !== 'always'} /></${WizardPart}>`
   return html`
     <${WizardPart} number=${1} title="Where rows come from" open summary=${plugin?.title}>
-      <${PluginCards} label="Sources" plugins=${plugins.filter(({ kind, problem }) => kind === 'input' && problem === undefined)} chosen=${plugin?.name} onChoose=${choose} />
+      <${PluginCards} label="Sources" plugins=${plugins.filter(({ kind, problem }) => kind === 'input' && problem === undefined)} chosen=${plugin?.name} onChoose=${(next: Plugin) => change({ plugin: next, options: {}, sample: [], schedule: { ...schedule, when: next.bounded ? 'manual' : 'always' } })} />
     </${WizardPart}>
     <${WizardPart} number=${2} title="How it is reached" open=${plugin !== undefined}>
-      ${plugin !== undefined && html`<${OptionsForm} key=${plugin.name} schema=${plugin.schema} values=${options} errors=${tried ? errors : {}} onChange=${setOptions} />
-        ${right ? html`<${ConnectionTest} key=${plugin.name} kind="input" plugin=${plugin.name} options=${options} onTested=${setChecked} />` : html`<div class="buttons"><button type="button" onClick=${() => setTried(true)}>Test the connection</button>${tried && html`<span class="over-text small">Fill in what is marked first.</span>`}</div>`}`}
+      ${plugin !== undefined && html`<${Reached} key=${plugin.name} plugin=${plugin} options=${options} onChange=${change} />`}
     </${WizardPart}>
     <${WizardPart} number=${3} title="The topic that keeps them" open=${right}>
-      ${plugin !== undefined && html`<${TopicChoice} topic=${topic} onChange=${setTopic} plugin=${plugin.name} options=${options} sample=${checked?.sample ?? []} />`}
+      <${TopicChoice} topic=${topic} onChange=${(next: Topic) => change({ topic: next })} plugin=${plugin?.name ?? ''} options=${options} sample=${sample} />
     </${WizardPart}>
-    <${WizardPart} number=${4} title="When, and where rows go" open=${named}>
-      <${ScheduleChoice} schedule=${schedule} bounded=${plugin?.bounded === true} onChange=${setSchedule} />
-      <${DestinationChoice} plugins=${plugins.filter(({ kind, problem }) => kind === 'output' && problem === undefined)} chosen=${destinations} onChange=${setDestinations} />
+    <${WizardPart} number=${4} title="When, and where rows go" open=${ready}>
+      <${ScheduleChoice} schedule=${schedule} bounded=${plugin?.bounded === true} onChange=${(next: Schedule) => change({ schedule: next })} />
+      <${DestinationChoice} plugins=${plugins.filter(({ kind, problem }) => kind === 'output' && problem === undefined)} chosen=${destinations} onChange=${(next: readonly Destination[]) => change({ destinations: next })} />
     </${WizardPart}>
-    <${WizardPart} number=${5} title="Name and review" open=${named}>
-      <div class="filters">
-        <${Labelled} label="Name of the pipeline" hint="Small letters, digits, - and _" error=${id === '' || idPattern.test(id) ? undefined : 'Small letters, digits, - and _ only.'}>${(control: Control) => html`<input ...${control} autocomplete="off" spellcheck=${false} value=${id} onInput=${(event: Event) => setName({ ...name, id: valueOf(event) })} />`}</${Labelled}>
-        <div class="grow"><${Labelled} label="Description" hint="What the pipeline is for">${(control: Control) => html`<input ...${control} maxlength="200" value=${name.description} onInput=${(event: Event) => setName({ ...name, description: valueOf(event) })} />`}</${Labelled}></div>
-      </div>
-      <div class="buttons"><button type="button" class=${looked === 0 ? 'primary' : ''} disabled=${!complete} onClick=${() => setLooked(looked + 1)}>${looked === 0 ? 'Review the change' : 'Review again'}</button></div>
-      ${looked > 0 && complete && html`<${Review} key=${`${looked} ${JSON.stringify(change())}`} change=${change()} button="Add the source" onApplied=${setReceipt} />`}
-      <p class="faint small">Files are written as in <a href=${href(['setup', 'files'])}>Files</a>; git stays the truth.</p>
-    </${WizardPart}>`
+    <${WizardPart} number=${5} title="Name and review" open=${ready}><${Named} draft=${draft} onChange=${change} onApplied=${setReceipt} /></${WizardPart}>`
 }
 
-interface Drawn { readonly plugin: string, readonly options: Values, readonly topic: Topic, readonly schedule: Schedule, readonly destinations: readonly Destination[], readonly description: string }
+/** The options of the source, and the test of its connection once they are right. */
+function Reached ({ plugin, options, onChange }: { readonly plugin: Plugin, readonly options: Values, readonly onChange: (parts: Partial<Draft>) => void }): VNode {
+  const [tried, setTried] = useState(false)
+  const errors = checkValues(plugin.schema, options)
+  const right = Object.keys(errors).length === 0
+  return html`
+    <${OptionsForm} schema=${plugin.schema} values=${options} errors=${tried ? errors : {}} onChange=${(next: Values) => onChange({ options: next, sample: [] })} />
+    ${right
+      ? html`<${ConnectionTest} kind="input" plugin=${plugin.name} options=${options} onTested=${(found: Checked) => onChange({ sample: found.sample })} />`
+      : html`<div class="buttons"><button type="button" onClick=${() => setTried(true)}>Test the connection</button>${tried && html`<span class="over-text small">Fill in what is marked first.</span>`}</div>`}`
+}
 
-/** The definition in the order in which people read it. */
-function definitionOf ({ plugin, options, topic, schedule, destinations, description }: Drawn): Options {
-  return {
+function Named ({ draft, onChange, onApplied }: { readonly draft: Draft, readonly onChange: (parts: Partial<Draft>) => void, readonly onApplied: (receipt: Receipt) => void }): VNode {
+  const [looked, setLooked] = useState('')
+  const id = idOf(draft)
+  const complete = idPattern.test(id) && draft.destinations.every(({ problem }) => problem === undefined)
+  const change = changeOf(draft)
+  const text = JSON.stringify(change)
+  const valueOf = (event: Event): string => (event.target as HTMLInputElement).value
+  return html`
+    <div class="filters">
+      <${Labelled} label="Name of the pipeline" hint="Small letters, digits, - and _" error=${idPattern.test(id) ? undefined : 'Small letters, digits, - and _ only.'}>${(control: Control) => html`<input ...${control} autocomplete="off" spellcheck=${false} value=${id} onInput=${(event: Event) => onChange({ name: valueOf(event) })} />`}</${Labelled}>
+      <div class="grow"><${Labelled} label="Description" hint="What the pipeline is for">${(control: Control) => html`<input ...${control} maxlength="200" value=${draft.description} onInput=${(event: Event) => onChange({ description: valueOf(event) })} />`}</${Labelled}></div>
+    </div>
+    <div class="buttons"><button type="button" class=${looked === '' ? 'primary' : ''} disabled=${!complete || looked === text} onClick=${() => setLooked(text)}>Review the change</button>${!complete && html`<span class="over-text small">Fill in what is marked first.</span>`}${looked !== '' && looked !== text && html`<span class="faint small">It was changed since: review it again.</span>`}</div>
+    ${looked === text && complete && html`<${Review} key=${text} change=${change} button="Add the source" onApplied=${onApplied} />`}
+    <p class="faint small">It is written as files, which <a href=${href(['setup', 'files'])}>Files</a> shows; git stays the truth.</p>`
+}
+
+function idOf ({ name, topic }: Draft): string {
+  return name === '' ? topic.name.replaceAll('_', '-') : name
+}
+
+/** The definition has the order in which people read it. */
+function changeOf (draft: Draft): Change {
+  const { plugin, options, topic, schedule, destinations, description } = draft
+  const definition = {
     ...(description !== '' && { description }),
     ...scheduleOf(schedule),
-    input: { [plugin]: options },
+    input: { [plugin?.name ?? '']: options },
     topic: topic.name,
     transforms: [{ mapping: topic.name }],
-    outputs: destinations.map(one => ({ [one.plugin]: one.options }))
+    ...(destinations.length > 0 && { outputs: destinations.map(one => ({ [one.plugin]: one.options })) })
   }
-}
-
-function valueOf (event: Event): string {
-  return (event.target as HTMLInputElement).value
+  return { ...(topic.isNew && { files: [{ path: topic.path, text: topic.text }] }), pipeline: { id: idOf(draft), definition } }
 }
