@@ -25,7 +25,9 @@ function cellTexts (column: Column | undefined, name: string): TextAt {
   if (column === undefined) return () => 'null'
   const { valid } = column
   const textAt = name === '_offset' && column.kind === 'numbers' ? (i: number) => `"${String(column.numbers[i])}"` : textsOf(column)
-  return valid === undefined ? textAt : i => valid[i] === 0 ? 'null' : textAt(i)
+  // A list that is not there is an empty one in the database.
+  const none = column.kind === 'list' ? '[]' : 'null'
+  return valid === undefined ? textAt : i => valid[i] === 0 ? none : textAt(i)
 }
 
 function textsOf (column: Column): TextAt {
