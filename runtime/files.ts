@@ -30,7 +30,7 @@ const IMPORT_MS_MAX = 15_000
 const READ_MS_MAX = 60_000
 
 /** What the thread is asked for. */
-type Task = { readonly read: 'files', readonly root: string } | { readonly read: 'plugins', readonly root: string, readonly used: readonly UsedPlugin[] }
+type Task = { readonly read: 'files', readonly root: string } | { readonly read: 'plugins', readonly root: string, readonly used: readonly UsedPlugin[], readonly all: boolean }
 
 /** Reads and checks all pipelines and schemas below `root`, plugins included. */
 export function readFiles (root: string, importMsMax?: number): Promise<Files> {
@@ -39,7 +39,12 @@ export function readFiles (root: string, importMsMax?: number): Promise<Files> {
 
 /** The plugins of the folder and those that are `used`, as their code is now. */
 export function readPlugins (root: string, used: readonly UsedPlugin[]): Promise<ListedPlugin[]> {
-  return inThread<ListedPlugin[]>({ read: 'plugins', root, used })
+  return inThread<ListedPlugin[]>({ read: 'plugins', root, used, all: true })
+}
+
+/** These plugins alone. */
+export function readNamedPlugins (root: string, named: readonly UsedPlugin[]): Promise<ListedPlugin[]> {
+  return inThread<ListedPlugin[]>({ read: 'plugins', root, used: named, all: false })
 }
 
 /** What the thread says: the module that it begins to import (null: it has ended doing so), or all that was asked for. */
@@ -86,7 +91,7 @@ async function attempt<T> (task: Task, refused: Readonly<Record<string, string>>
 }
 
 async function answer (task: Task): Promise<Files | ListedPlugin[]> {
-  if (task.read === 'plugins') return listPlugins(task.root, task.used)
+  if (task.read === 'plugins') return listPlugins(task.root, task.used, task)
   const { pipelines, schemas, problems } = await readPipelines(task.root, process.env)
   return { pipelines, schemas, problems: problems.map(({ file, error }) => ({ file, message: describe(error), problems: error.problems ?? [] })) }
 }

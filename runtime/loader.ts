@@ -55,11 +55,11 @@ export interface UsedPlugin {
   readonly name: string
 }
 
-/** All plugins of the folder, and those in use that are npm packages, by kind and name; a broken one is listed with its problem. */
-export async function listPlugins (root: string, used: readonly UsedPlugin[] = []): Promise<ListedPlugin[]> {
+/** All plugins of the folder, and those in use that are npm packages, by kind and name; a broken one is listed with its problem. Without `all` those in use only. */
+export async function listPlugins (root: string, used: readonly UsedPlugin[] = [], { all = true }: { readonly all?: boolean } = {}): Promise<ListedPlugin[]> {
   const list: ListedPlugin[] = []
   for (const kind of pluginKinds) {
-    const names = new Set([...await folderPlugins(root, kind), ...used.filter(plugin => plugin.kind === kind).map(({ name }) => name)])
+    const names = new Set([...all ? await folderPlugins(root, kind) : [], ...used.filter(plugin => plugin.kind === kind).map(({ name }) => name)])
     for (const name of [...names].sort()) {
       const listed = { kind, name, description: '', options: {}, shorthand: undefined, guarantee: undefined, bounded: false, problem: undefined }
       try {

@@ -1,9 +1,9 @@
 // All files that are set up here, as one archive: git stays the truth, and this is how changes get there.
 
 import { archive } from '../setup/archive.ts'
-import { secretsOf } from '../setup/plan.ts'
 import { listFiles, readText } from '../setup/project-files.ts'
 import { publicText } from '../setup/public-text.ts'
+import { secretsOf } from '../setup/secret-options.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Platform } from '../platform.ts'
 

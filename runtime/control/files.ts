@@ -1,9 +1,9 @@
 // The files of the project: what is set up by them can be read, and kept, as one archive.
 
 import { PlatformError } from '../errors.ts'
-import { secretsOf } from '../setup/plan.ts'
 import { hashOf, checkPath, listFiles, readText } from '../setup/project-files.ts'
 import { publicText } from '../setup/public-text.ts'
+import { secretsOf } from '../setup/secret-options.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Platform } from '../platform.ts'
 

@@ -32,6 +32,8 @@ export class ReadOnlyFiles extends Error {
 export async function applyChange (platform: Platform, principal: Principal, { plan: hash, ...request }: ChangeRequest & { readonly plan: string }): Promise<Applied> {
   const { root, supervisor, peers } = platform
   const stale = (): PlatformError => new PlatformError('STALE_PLAN', 'The files have changed since the plan was made, or it was made for another change', { remedy: 'Make a new plan and look at it.' })
+  // Before it is checked from all sides, which takes a while.
+  if (planHash(await changeSet(root, request)) !== hash) throw stale()
   const { changes, plan, ids } = await planChange(platform, principal, request)
   if (plan.plan !== hash) throw stale()
   if (plan.problems.length > 0) {

@@ -46,6 +46,8 @@ export interface Effects {
   readonly notes: readonly string[]
 }
 
+export const noEffects: Effects = { start: [], stop: [], restart: [], tables: [], schemas: [], notes: [] }
+
 /** Pipelines that a change of files reaches: those whose file it is, and those that use a schema that changes. */
 export function reached (changes: readonly FileChange[], ...files: ReadonlyArray<Pick<Files, 'pipelines'>>): string[] {
   const ids = new Set(changes.filter(({ kind }) => kind === 'pipeline').map(({ path }) => nameOf(path)))

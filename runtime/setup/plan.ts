@@ -6,19 +6,22 @@ import { calendarNames, readCalendar } from '../calendar/calendar.ts'
 import { parseModel } from '../clickhouse/models.ts'
 import { readConfig } from '../config.ts'
 import { describe, PlatformError } from '../errors.ts'
-import { readFiles, readPlugins } from '../files.ts'
+import { readFiles } from '../files.ts'
 import { masker } from '../mask.ts'
+import { collect } from '../problems.ts'
 import { readYaml } from '../yaml.ts'
 import { changeSet, planHash } from './change-set.ts'
-import { effectsOf, nameOf, reached } from './effects.ts'
+import { effectsOf, nameOf, noEffects, reached } from './effects.ts'
 import { checkPolicy } from './policy.ts'
-import { publicText, secretOptions } from './public-text.ts'
+import { publicText } from './public-text.ts'
 import { inScratch } from './scratch.ts'
+import { secretsOf } from './secret-options.ts'
+import { stepsOf } from './step-name.ts'
 import { testPipelines } from './test-thread.ts'
-import { usedPlugins } from './used-plugins.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Files } from '../files.ts'
 import type { Platform } from '../platform.ts'
+import type { Json } from '../plugin.ts'
 import type { Problem } from '../problems.ts'
 import type { ChangeRequest, FileChange } from './change-set.ts'
 import type { Effects } from './effects.ts'
@@ -63,6 +66,8 @@ export async function planChange (platform: Platform, principal: Principal, requ
   const changes = await changeSet(root, request)
   const shown = await publicTexts(platform, changes)
   const refused = await checkPolicy(platform, principal, changes)
+  const broken = syntaxProblems(changes)
+  if (broken.length > 0) return { changes, ids: [], plan: { plan: planHash(changes), diffs: changes.map(change => diffOf(change, shown)), problems: [...refused, ...broken], elsewhere: [], tests: { passed: 0, failed: 0 }, effects: noEffects } }
   const found = await inScratch({ root, dataFolder: config.dataFolder }, changes, async folder => {
     const files = await readFiles(folder)
     const ids = reached(changes, supervisor.files, files)
@@ -74,11 +79,11 @@ export async function planChange (platform: Platform, principal: Principal, requ
   const all = [...files.problems.flatMap(({ file, message, problems }) => problems.length > 0 ? problems : [placeless(file, message)]), ...found.others]
   const isOwn = ({ file }: Problem): boolean => changes.some(({ path }) => path === file) || ids.some(id => file === `pipelines/${id}.yaml`)
   const failed = tests.failed.flatMap(({ file, test, faults }) => faults.map(fault => placeless(file, test === '' ? fault : `${test}: ${fault}`)))
-  const broken = effects.tables.filter(({ change }) => change === 'refused').map(({ table, reason }) => placeless(table, reason))
+  const unfit = effects.tables.filter(({ change }) => change === 'refused').map(({ table, reason }) => placeless(table, reason))
   const plan = {
     plan: planHash(changes),
     diffs: changes.map(change => diffOf(change, shown)),
-    problems: unique([...refused, ...all.filter(isOwn), ...failed, ...broken]),
+    problems: unique([...refused, ...all.filter(isOwn), ...failed, ...unfit]),
     elsewhere: unique(all.filter(problem => !isOwn(problem))),
     tests: { passed: tests.passed, failed: tests.failed.length },
     effects
@@ -86,13 +91,26 @@ export async function planChange (platform: Platform, principal: Principal, requ
   return { changes, ids, plan: withoutSecrets(plan, files, config.secrets) }
 }
 
-/** The options of plugins say which texts are secret; they are asked for where a file holds any. */
-export async function secretsOf (platform: Platform): Promise<SecretOptions> {
-  return secretOptions(await readPlugins(platform.root, [...platform.supervisor.files.pipelines.values()].flatMap(usedPlugins)))
+/** Of the plugins that the texts of pipelines name. */
+async function publicTexts (platform: Platform, changes: readonly FileChange[]): Promise<SecretOptions> {
+  const texts = changes.filter(({ kind }) => kind === 'pipeline').flatMap(({ path, before, after }) => [before, after].map(text => text === undefined ? undefined : valueOf(path, text))).filter(value => value !== undefined)
+  return texts.length === 0 ? new Map() : secretsOf(platform, texts.flatMap(value => stepsOf(value).map(({ kind, plugin: name }) => ({ kind, name }))))
 }
 
-async function publicTexts (platform: Platform, changes: readonly FileChange[]): Promise<SecretOptions> {
-  return changes.some(({ kind }) => kind === 'pipeline') ? secretsOf(platform) : new Map()
+function valueOf (path: string, text: string): Json | undefined {
+  try {
+    return readYaml(path, text).value
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error
+    return undefined
+  }
+}
+
+/** What is no YAML. It is told before anything else is looked at: a text that is made to take long takes no thread. */
+function syntaxProblems (changes: readonly FileChange[]): Problem[] {
+  const problems: Problem[] = []
+  for (const { path, after } of changes) if (after !== undefined && path.endsWith('.yaml')) collect(problems, () => readYaml(path, after))
+  return problems
 }
 
 /** Settings, calendars and models: what is read with pipelines and schemas is not looked at again. */

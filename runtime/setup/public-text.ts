@@ -3,10 +3,10 @@
 
 import { isMap, isScalar, isSeq, parseDocument, visit } from 'yaml'
 import { mask } from '../pipeline.ts'
+import { readYaml } from '../yaml.ts'
 import { kindOf } from './project-files.ts'
 import { pluginOf } from './step-name.ts'
 import type { Node, Pair } from 'yaml'
-import type { ListedPlugin } from '../loader.ts'
 import type { Json } from '../plugin.ts'
 
 /** Names of options that hold secrets, by kind and plugin, such as `output http`. */
@@ -17,14 +17,12 @@ const secretName = /pass|secret|token|credential|api_?key|access_key|private|^au
 /** A password in an address. */
 const inAddress = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@'"]*:)(?!\$\{)[^\s@/?#'"]+(?=@)/gi
 
-export function secretOptions (plugins: readonly ListedPlugin[]): SecretOptions {
-  return new Map(plugins.map(({ kind, name, options }) => [`${kind} ${name}`, new Set(Object.keys(options).filter(option => options[option]?.writeOnly === true))]))
-}
-
-/** Never throws: where the text is no YAML, whole lines that name a secret are masked. */
+/** Never throws: where the text is no YAML, whole lines that name a secret are masked, with the lines below that belong to them. */
 export function publicText (path: string, text: string, secrets: SecretOptions): string {
   const kind = kindOf(path)
   if (kind === 'schema' || kind === 'model') return text
+  // The limits of YAML hold here, too: a text beyond them is not parsed.
+  if (!isReadable(path, text)) return inAddresses(byLine(text))
   const document = parseDocument(text, { uniqueKeys: false })
   if (document.errors.length > 0 || !isMap(document.contents)) return inAddresses(byLine(text))
   const places: Array<readonly [number, number]> = []
@@ -75,10 +73,26 @@ function masked (text: string, places: ReadonlyArray<readonly [number, number]>)
   return shown
 }
 
+function isReadable (path: string, text: string): boolean {
+  try {
+    readYaml(path, text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Lines that stand deeper than a name that is masked belong to its value. */
 function byLine (text: string): string {
-  return text.split('\n').map(line => {
-    const [, before = '', name = ''] = /^(\s*(?:-\s+)?["']?([\w-]+)["']?\s*:\s*)\S/.exec(line) ?? []
-    return secretName.test(name) || /[{,]\s*["']?[\w-]*(?:pass|secret|token|key)[\w-]*["']?\s*:/i.test(line) ? `${before}'${mask}'` : line
+  let deeperThan: number | undefined
+  return text.split('\n').flatMap(line => {
+    const indent = line.search(/\S/)
+    if (deeperThan !== undefined && (indent === -1 || indent > deeperThan)) return []
+    deeperThan = undefined
+    const [, before = '', name = ''] = /^(\s*(?:-\s+)?["']?([\w-]+)["']?\s*:)/.exec(line) ?? []
+    if (!secretName.test(name) && !/[{,]\s*["']?[\w-]*(?:pass|secret|token|key)[\w-]*["']?\s*:/i.test(line)) return [line]
+    deeperThan = indent
+    return [`${before} '${mask}'`]
   }).join('\n')
 }
 
