@@ -14,6 +14,7 @@ import { boundaryRoutes } from './boundary.ts'
 import { costRoutes } from './costs.ts'
 import { dataRoutes } from './data.ts'
 import { datasetRoutes } from './datasets.ts'
+import { exportRoutes } from './exports.ts'
 import { explainRoutes } from './explain.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { gatewayRoutes } from './gateway.ts'
@@ -170,6 +171,7 @@ async function addRoutes (routes: FastifyInstance, platform: Platform, limits: C
   liveRoutes(routes, platform)
   clientRoutes(routes)
   queryStoreRoutes(routes, platform)
+  exportRoutes(routes, platform)
   sqlRoutes(routes, platform)
   await gatewayRoutes(routes, platform)
 }
