@@ -154,7 +154,7 @@ await t.test('bars are made of trades, of quotes and of bars, and gaps are fille
   const range = 'symbols=AAPL&start=2024-03-01&end=2024-03-01T00:01:20'
   t.strictSame(await bars(`trades.csv?every=40s&${range}`), [
     '"time","symbol","open","high","low","close","volume","vwap","count"',
-    '"2024-03-01T00:00:00Z","AAPL",100,106.034,100,104.039,820,102.97717073170732,40',
+    '"2024-03-01T00:00:00Z","AAPL",100,106.034,100,104.039,820,102.97721951219513,40',
     '"2024-03-01T00:00:40Z","AAPL",105.04,106.048,100.042,100.049,455,103.23369230769231,10'
   ])
   const last = async (fill: string): Promise<string | undefined> => (await bars(`trades.csv?every=20s&${range}&fill=${fill}`)).at(-1)
