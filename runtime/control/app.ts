@@ -23,6 +23,7 @@ import { jobRoutes } from './jobs.ts'
 import { clientRoutes } from './client.ts'
 import { liveRoutes } from './live.ts'
 import { logRoutes } from './logs.ts'
+import { liveLimits } from '../live/limits.ts'
 import { loginRoutes } from './login.ts'
 import { meRoutes } from './me.ts'
 import { metricsRoutes } from './metrics.ts'
@@ -53,6 +54,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Route
 import type { Socket } from 'node:net'
 import type { Rates } from './guard.ts'
 import type { PlatformError } from '../errors.ts'
+import type { LiveLimits } from '../live/limits.ts'
 import type { Platform } from '../platform.ts'
 
 /** How much patience and room a client gets. */
@@ -72,11 +74,13 @@ export const clientLimits: ClientLimits = { bodyBytesMax: 2 ** 20, headersMsMax:
 
 export interface AppOptions {
   readonly limits?: ClientLimits
+  /** Of live streams. */
+  readonly live?: LiveLimits
   /** Filled with the routes. */
   readonly table?: RouteTable
 }
 
-export async function makeApp (platform: Platform, { limits = clientLimits, table = new RouteTable() }: AppOptions = {}): Promise<FastifyInstance> {
+export async function makeApp (platform: Platform, { limits = clientLimits, live = liveLimits, table = new RouteTable() }: AppOptions = {}): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytesMax,
@@ -128,14 +132,14 @@ export async function makeApp (platform: Platform, { limits = clientLimits, tabl
       security: [{ token: [] }]
     }
   })
-  await app.register(async routes => addRoutes(routes, platform, limits))
+  await app.register(async routes => addRoutes(routes, platform, { limits, live }))
   app.get('/openapi.json', { config: { access: 'anyone' }, schema: { hide: true } }, async () => app.swagger())
   await app.ready()
   return app
 }
 
 /** One resource a file. */
-async function addRoutes (routes: FastifyInstance, platform: Platform, limits: ClientLimits): Promise<void> {
+async function addRoutes (routes: FastifyInstance, platform: Platform, { limits, live }: Required<Pick<AppOptions, 'limits' | 'live'>>): Promise<void> {
   panelRoutes(routes, platform)
   healthRoutes(routes, platform)
   statusRoutes(routes, platform)
@@ -168,7 +172,7 @@ async function addRoutes (routes: FastifyInstance, platform: Platform, limits: C
   qualityRoutes(routes, platform)
   dataRoutes(routes, platform)
   datasetRoutes(routes, platform)
-  liveRoutes(routes, platform)
+  liveRoutes(routes, platform, live)
   clientRoutes(routes)
   queryStoreRoutes(routes, platform)
   exportRoutes(routes, platform)
