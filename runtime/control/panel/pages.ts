@@ -23,6 +23,10 @@ export const pages: readonly PageEntry[] = [
   { id: 'home', title: 'Home', icon: 'home', scope: 'platform:read', key: 'h', load: () => import('./pages/home.ts') },
   { id: 'pipelines', title: 'Pipelines', icon: 'pipelines', scope: 'platform:read', key: 'p', load: () => import('./pages/pipelines.ts') },
   { id: 'jobs', title: 'Jobs', icon: 'jobs', scope: 'platform:read', key: 'j', load: () => import('./pages/jobs.ts') },
+  { id: 'data', title: 'Data', icon: 'data', scope: 'data:read', key: 'd', load: () => import('./pages/data.ts') },
+  { id: 'explore', title: 'Explore', icon: 'explore', scope: 'data:read', key: 'e', load: () => import('./pages/explore.ts') },
+  { id: 'costs', title: 'Costs', icon: 'costs', scope: 'platform:read', key: 'c', load: () => import('./pages/costs.ts') },
+  { id: 'setup', title: 'Setup', icon: 'setup', scope: 'platform:read', key: 's', load: () => import('./pages/setup.ts') },
   { id: 'logs', title: 'Logs', icon: 'logs', scope: 'platform:read', key: 'l', load: () => import('./pages/logs.ts') },
   { id: 'docs', title: 'Docs', icon: 'docs', key: 'o', load: () => import('./pages/docs.ts') }
 ]

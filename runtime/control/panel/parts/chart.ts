@@ -26,12 +26,14 @@ export interface ChartProps {
   /** What the time axis shows, ms since 1970; left out: from the first point to the last. */
   readonly from?: number
   readonly to?: number
+  /** Whether the value axis begins at zero, as it does unless it is prices that are shown. */
+  readonly zero?: boolean
 }
 
 /** Series of one chart that are drawn; the table has all. */
 export const SERIES_MAX = 8
 
-export function Chart ({ title, series, height = 160, format = number, empty, from, to }: ChartProps): VNode {
+export function Chart ({ title, series, height = 160, format = number, empty, from, to, zero = true }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null)
   const [asTable, setAsTable] = useState(false)
   const drawn = series.slice(0, SERIES_MAX)
@@ -42,7 +44,7 @@ export function Chart ({ title, series, height = 160, format = number, empty, fr
     if (element === null || asTable || isEmpty) return
     let end = (): void => {}
     let left = false
-    void import('./plot.ts').then(({ plot }) => { if (!left) end = plot(element, { series: drawn, height, format, from, to }) })
+    void import('./plot.ts').then(({ plot }) => { if (!left) end = plot(element, { series: drawn, height, format, from, to, zero }) })
     return () => {
       left = true
       end()

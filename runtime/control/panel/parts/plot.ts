@@ -5,7 +5,7 @@ import { utc } from '../kit/clock.ts'
 import type { Series } from './chart.ts'
 
 /** Draws into an element, follows its width, and returns what takes the drawing away. */
-export function plot (element: HTMLElement, { series, height, format, from, to }: { readonly series: readonly Series[], readonly height: number, readonly format: (value: number) => string, readonly from: number | undefined, readonly to: number | undefined }): () => void {
+export function plot (element: HTMLElement, { series, height, format, from, to, zero }: { readonly series: readonly Series[], readonly height: number, readonly format: (value: number) => string, readonly from: number | undefined, readonly to: number | undefined, readonly zero: boolean }): () => void {
   const style = getComputedStyle(element)
   const colour = (name: string): string => style.getPropertyValue(name).trim()
   const grid = { stroke: colour('--line'), width: 1 }
@@ -18,7 +18,7 @@ export function plot (element: HTMLElement, { series, height, format, from, to }
     padding: [8, 8, 0, 0],
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     plugins: [tooltip(series, format)],
-    scales: { x: { range: (_chart, low, high) => [from === undefined ? low : from / 1000, to === undefined ? high : to / 1000] }, y: { range: (_chart, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
+    scales: { x: { range: (_chart, low, high) => [from === undefined ? low : from / 1000, to === undefined ? high : to / 1000] }, y: { range: (_chart, low, high) => zero ? [Math.min(0, low), high <= 0 ? 1 : high * 1.1] : around(low, high) } },
     axes: [{ ...axis, size: 26, values: (_chart, splits, _axis, _space, step) => splits.map(at => utc(at * 1000).slice(...(step >= 86_400 ? [5, 10] : step >= 60 ? [11, 16] : [11, 19]))) }, { ...axis, size: 52, values: (_chart, values) => values.map(value => format(value)) }],
     series: [{}, ...series.map((_, i) => ({ stroke: colour(`--series-${i}`), width: 1.5, points: { show: Math.max(...series.map(({ points }) => points.length)) < 3, size: 5 }, ...(series.length === 1 && { fill: `color-mix(in srgb, ${colour('--series-0')} 12%, transparent)` }) }))]
   }, joined(series), element)
@@ -28,6 +28,12 @@ export function plot (element: HTMLElement, { series, height, format, from, to }
     resize.disconnect()
     chart.destroy()
   }
+}
+
+/** A little more than what there is, so that no line runs along the edge. */
+function around (low: number, high: number): [number, number] {
+  const room = high === low ? Math.abs(high) * 0.01 || 1 : (high - low) * 0.06
+  return [low - room, high + room]
 }
 
 /** Columns of one time axis; a series without a value at a moment has a null there, which is bridged. */
