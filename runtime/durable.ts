@@ -6,9 +6,9 @@ import { dirname } from 'node:path'
 import { PlatformError } from './errors.ts'
 
 /** Writes a small state file so that a reader finds the old one or the new one, never half of either (invariant 6). */
-export async function writeDurably (path: string, content: string | Uint8Array): Promise<void> {
+export async function writeDurably (path: string, content: string | Uint8Array, { mode = 0o666 }: { readonly mode?: number } = {}): Promise<void> {
   const aside = `${path}.tmp`
-  const file = await open(aside, 'w')
+  const file = await open(aside, 'w', mode)
   try {
     await file.writeFile(content)
     await file.sync()

@@ -21,6 +21,7 @@ import { openObserve } from './observe/open.ts'
 import { failingTasks, openJobs } from './jobs/open.ts'
 import { groupOf } from './run.ts'
 import { rejectedTopic } from './schema.ts'
+import { tidyFiles } from './setup/journal.ts'
 import { Store } from './store.ts'
 import { openWatch } from './health/open.ts'
 import { Supervisor } from './supervisor.ts'
@@ -105,6 +106,8 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const access = new Access({ database: store.database, dataFolder, secrets: config.secrets, onTrouble: error => log.error({ reason: describe(error) }, 'The audit log could not be written') })
     closers.push(() => access.close())
 
+    // Before any file is read: what a kill in the middle of a change has left.
+    await tidyFiles({ root, dataFolder, log })
     // Beside each other: both take most of a second.
     const files = readFiles(root)
     files.catch(() => {})

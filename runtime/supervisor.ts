@@ -46,6 +46,8 @@ export interface SupervisorOptions {
 export interface Edit {
   make (): Promise<void>
   undo (): Promise<void>
+  /** Once it is applied, before any other change is made. Does not throw. */
+  keep? (): Promise<void>
 }
 
 export interface ReloadOptions {
@@ -141,7 +143,8 @@ export class Supervisor {
         receipt = await this.#reload(options, peers)
         return receipt
       } finally {
-        if (receipt?.outcome !== 'applied' && receipt?.outcome !== 'unchanged') await edit.undo()
+        if (receipt?.outcome === 'applied' || receipt?.outcome === 'unchanged') await edit.keep?.()
+        else await edit.undo()
       }
     })
   }

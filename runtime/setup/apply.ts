@@ -3,6 +3,7 @@
 import { describe, PlatformError } from '../errors.ts'
 import { changeSet, planHash } from './change-set.ts'
 import { nameOf } from './effects.ts'
+import { beginJournal, endJournal, undoBroken } from './journal.ts'
 import { planChange } from './plan.ts'
 import { writeText } from './project-files.ts'
 import type { Principal } from '../access/principal.ts'
@@ -31,6 +32,7 @@ export class ReadOnlyFiles extends Error {
 /** Throws STALE_PLAN where the change would not be the one that was planned, CONFIG_INVALID for what is wrong with it, ReadOnlyFiles. */
 export async function applyChange (platform: Platform, principal: Principal, { plan: hash, ...request }: ChangeRequest & { readonly plan: string }): Promise<Applied> {
   const { root, supervisor, peers } = platform
+  const place = { root, dataFolder: platform.config.dataFolder, log: platform.log }
   const stale = (): PlatformError => new PlatformError('STALE_PLAN', 'The files have changed since the plan was made, or it was made for another change', { remedy: 'Make a new plan and look at it.' })
   // Before it is checked from all sides, which takes a while.
   if (planHash(await changeSet(root, request)) !== hash) throw stale()
@@ -43,16 +45,25 @@ export async function applyChange (platform: Platform, principal: Principal, { p
   const edit = {
     async make (): Promise<void> {
       // Nobody else changes anything from here on, and nobody has since the plan was checked.
+      await undoBroken(place)
       if (planHash(await changeSet(root, request)) !== hash) throw stale()
+      await beginJournal(place, changes)
       for (const change of changes) {
         await writeText(root, change.path, change.after)
         written.push(change)
       }
     },
+    keep: async (): Promise<void> => endJournal(place).catch((error: unknown) => platform.log.error({ reason: describe(error) }, 'The journal of a change that is applied could not be removed')),
     async undo (): Promise<void> {
+      let failed = 0
       for (const { path, before } of written.toReversed()) {
-        await writeText(root, path, before).catch((error: unknown) => platform.log.error({ file: path, reason: describe(error) }, 'A file could not be put back'))
+        await writeText(root, path, before).catch((error: unknown) => {
+          failed++
+          platform.log.error({ file: path, reason: describe(error) }, 'A file could not be put back')
+        })
       }
+      // Where one is not as it was, the journal stays: it is tried again before the next change, and at the next start.
+      if (failed === 0) await endJournal(place)
     }
   }
   const gone = changes.filter(({ kind, after }) => kind === 'schema' && after === undefined).map(({ path }) => nameOf(path))

@@ -49,9 +49,9 @@ await t.test('changes', async t => {
   const stepsOf = async (id: string): Promise<string[]> => (await ask('GET', `/v1/pipelines/${id}`)).json<{ steps: Array<{ step: string }> }>().steps.map(({ step }) => step).sort()
   const textOf = (file: string): string => readFileSync(join(project.folder, file), 'utf8')
 
-  await t.test('a plan shows the diff and what it would do, and writes nothing', async t => {
+  await t.test('a plan shows the diff and what it would do, and writes nothing; as planned it is applied, and runs', async t => {
     const change = { output: { pipeline: 'counter', name: 'second', definition: { file: { path: 'second.ndjson' } } } }
-    const { diffs, problems, effects, tests } = await plan(change)
+    const { plan: hash, diffs, problems, effects, tests } = await plan(change)
     t.same(problems, [])
     t.match(diffs, [{ path: 'pipelines/counter.yaml', change: 'changed', removed: 0 }])
     t.match(diffs[0]?.unified, /^\+.*second\.ndjson/m)
@@ -59,18 +59,9 @@ await t.test('changes', async t => {
     t.match(effects, { start: [], stop: [], restart: ['counter'] })
     t.same(tests, { passed: 1, failed: 0 })
     t.equal(textOf('pipelines/counter.yaml'), pipeline)
-  })
-
-  await t.test('what was planned is applied, comments are kept, and the pipeline runs with it', async t => {
-    const change = { output: { pipeline: 'counter', name: 'second', definition: { file: { path: 'second.ndjson' } } } }
-    const answer = await apply(change)
-    t.match(answer.json(), { outcome: 'applied', changes: [{ pipeline: 'counter' }] })
+    t.match((await apply(change, hash)).json(), { outcome: 'applied', changes: [{ pipeline: 'counter' }] })
     t.match(textOf('pipelines/counter.yaml'), /# Made for a test\.[\s\S]*# a counter[\s\S]*name: second/)
     t.same(await stepsOf('counter'), ['input.generate', 'outputs.file', 'outputs.second'])
-    const removal = await apply({ output: { pipeline: 'counter', name: 'second', definition: null } })
-    t.match(removal.json(), { outcome: 'applied' })
-    t.same(await stepsOf('counter'), ['input.generate', 'outputs.file'])
-    t.match(textOf('pipelines/counter.yaml'), /# a counter/)
   })
 
   await t.test('a plan whose files have changed since is not applied', async t => {
@@ -95,8 +86,7 @@ await t.test('changes', async t => {
     t.match((await apply(change, planned.plan)).json(), { outcome: 'applied' })
     t.match((await ask('GET', '/v1/pipelines/fresh')).json(), { state: 'running' })
     const away = { files: ['pipelines/fresh.test.yaml', 'pipelines/fresh.yaml', 'schemas/fresh.yaml'].map(path => ({ path, text: null })) }
-    t.match((await plan(away)).effects.stop, ['fresh'])
-    t.match((await apply(away)).json(), { outcome: 'applied' })
+    t.match((await apply(away)).json(), { outcome: 'applied', changes: [{ pipeline: 'fresh', change: 'removed' }] })
     t.notOk(existsSync(join(project.folder, 'schemas/fresh.yaml')))
     t.match((await ask('GET', '/v1/topics/fresh/tail')).json(), { status: 404 }, 'the schema is forgotten')
   })
@@ -106,8 +96,8 @@ await t.test('changes', async t => {
     const planned = await plan(change)
     t.match(planned.problems, [{ file: 'pipelines/counter.yaml', line: 2, message: /did you mean/ }])
     t.match((await apply(change, planned.plan)).json(), { status: 422, code: 'CONFIG_INVALID', problems: [{ file: 'pipelines/counter.yaml' }] })
-    const unused = await plan({ schema: { topic: 'trades', definition: null } })
-    t.match(unused.problems, [{ file: 'pipelines/counter.yaml', message: /no schema "trades"/ }])
+    const several = await plan({ schema: { topic: 'trades', definition: null }, files: [{ path: 'pipelines/desk.test.yaml', text: testFile }] })
+    t.match(several.problems.find(({ file }) => file === 'pipelines/counter.yaml'), { message: /no schema "trades"/ })
     const broken = await plan({ files: [{ path: 'pipelines/counter.test.yaml', text: testFile.replace('[{ n: 1 }]', '[{ n: 2 }]') }] })
     t.match(broken.problems, [{ file: 'pipelines/counter.test.yaml', message: /the number goes through/ }])
     t.match((await post('/v1/changes', {})).statusCode, 422)
@@ -133,6 +123,8 @@ await t.test('changes', async t => {
     t.match((await apply(change, planned.plan)).statusCode, 200)
     t.match(textOf('pipelines/desk.yaml'), secret)
     t.match(textOf('pipelines/desk.yaml'), /# the desk[\s\S]*# kept here/)
+    t.match((await apply({ output: { pipeline: 'desk', name: 'file', definition: null } })).json(), { outcome: 'applied' })
+    t.notMatch(textOf('pipelines/desk.yaml'), /kept here/)
     const rotated = await plan({ output: { pipeline: 'desk', name: 'http', definition: { http: { url: 'https://desk.example.com/other', token: 'another-secret-of-it' } } } })
     t.match(rotated.diffs, [{ secrets: true, added: 0 }])
     t.notMatch(JSON.stringify(rotated), 'another-secret')
