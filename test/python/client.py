@@ -28,7 +28,15 @@ try:
 except twolane.TwolaneError as error:
     say("error", [error.code, error.status, bool(error.remedy)])
 
-say("csv", None)
+frame = twolane.bars("ticks", ["AAPL"], every="1d", start="2026-01-01", end="2026-02-01", price="price")
+say("bars", [len(frame), str(frame.index.tz)])
+say("latest", len(twolane.latest("ticks")))
+say("asof", len(twolane.asof("ticks", "ticks", "AAPL", start="2026-01-02", end="2026-01-03")))
+say("datasets", [one["dataset"] for one in twolane.datasets()])
+say("estimate", twolane.estimate("ticks", start="2026-01-02")["rows"])
+say("status", twolane.status()["state"])
+files = twolane.export("ticks", sys.argv[2], "AAPL", start="2026-01-01", end="2026-01-05", split="day")
+say("export", [[file.name, file.read_bytes()[:4].decode()] for file in files])
 twolane._arrow = lambda required: None
 frame = twolane.get("ticks", "AAPL", start="2026-01-02", end="2026-01-03")
 say("without pyarrow", {"rows": len(frame), "index": frame.index.name, "tz": str(frame.index.tz)})
