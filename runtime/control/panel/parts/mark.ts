@@ -7,7 +7,7 @@ export type Level = 'ok' | 'warn' | 'bad' | 'busy' | 'idle' | 'off' | 'unknown'
 
 /** Which states of pipelines, steps, runs, rules and datasets have which level. */
 const statesOf: Readonly<Record<Exclude<Level, 'unknown'>, string>> = {
-  ok: 'ok up running streaming live succeeded applied available fresh done passed allowed connected active',
+  ok: 'ok up running streaming generating live succeeded applied available fresh done passed allowed connected active',
   warn: 'warn warning degraded behind backing_off stale interrupted late competing rolled_back expiring',
   bad: 'bad error down failed broken missing rejected refused denied needs_login disconnected fatal',
   busy: 'busy starting stopping connecting queued waiting retrying pending',
