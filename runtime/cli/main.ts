@@ -41,7 +41,7 @@ const commands: Readonly<Record<string, readonly [string, string]>> = {
   backup: ['[--to folder|s3://bucket/prefix] | --list | --verify <id>; each [--json]', 'make a backup of everything, or bring one back into a scratch place'],
   restore: ['<place>[/<id>] [--keep-files]', 'bring a backup back into an empty data folder'],
   check: ['[test…] [--json]', 'run the tests of the platform: connections, tables, certificates, lakes, backup'],
-  user: ['add <name> [--roles a,b] [--teams a,b] [--title text] [--email address] [--no-password] | list | disable <name> | enable <name> | password <name> | remove <name>; each [--json]', 'say who may log in; passwords are read from the terminal, or from what is piped in'],
+  user: ['add <name> [--roles a,b] [--teams a,b] [--datasets a,b] [--title text] [--email address] [--no-password] | list | disable <name> | enable <name> | password <name> | remove <name>; each [--json]', 'say who may log in; passwords are read from the terminal, or from what is piped in'],
   token: ['add <title> --user name --scopes a,b [--datasets a,b] [--days n] | list | revoke <id>; each [--json]', 'make and revoke what programs log in with'],
   audit: ['verify [file] [--json] | export', 'check the audit log, or an exported one; write it out'],
   simulate: ['<source> [options]', 'run a source that behaves like the real one, until Ctrl-C']
@@ -54,7 +54,7 @@ export async function main (args: readonly string[], terminal: Terminal): Promis
   // A simulator explains itself.
   const asksHelp = name !== 'simulate' && (rest.includes('--help') || rest.includes('-h'))
   if (['help', '--help', '-h'].includes(name) || asksHelp) {
-    for (const line of help(available)) terminal.print(line)
+    for (const line of help(available, asksHelp ? name : '')) terminal.print(line)
     return 0
   }
   if (!available.includes(name)) {
@@ -72,10 +72,12 @@ export async function main (args: readonly string[], terminal: Terminal): Promis
   }
 }
 
-function help (available: readonly string[]): string[] {
-  const usages = available.map(name => [`twolane ${name} ${commands[name]?.[0]}`.trim(), commands[name]?.[1]] as const)
-  const width = Math.max(...usages.map(([usage]) => usage.length))
-  return ['Usage: twolane <command>', '', ...usages.map(([usage, text]) => `  ${usage.padEnd(width)}  ${text}`)]
+/** All commands, or one with its arguments. */
+function help (available: readonly string[], name: string): string[] {
+  const [usage, text] = commands[name] ?? []
+  if (usage !== undefined && text !== undefined) return [`twolane ${name}: ${text}`, '', ...usage.split(' | ').map(one => `  twolane ${name} ${one}`.trimEnd())]
+  const width = Math.max(...available.map(command => command.length))
+  return ['Usage: twolane <command>', '', ...available.map(command => `  ${command.padEnd(width)}  ${commands[command]?.[1]}`), '', 'twolane <command> --help shows its arguments.']
 }
 
 // A link in node_modules/.bin is how it is usually called.

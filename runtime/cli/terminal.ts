@@ -41,3 +41,8 @@ export function onlyTopic ([topic, ...others]: readonly string[]): string {
   if (topic === undefined || others.length > 0) throw new UsageError('One topic must be named')
   return topic
 }
+
+/** Names that are separated by commas. */
+export function listOf (text: string | undefined): string[] {
+  return (text ?? '').split(',').map(name => name.trim()).filter(name => name !== '')
+}

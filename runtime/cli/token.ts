@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { table } from './table.ts'
-import { UsageError } from './terminal.ts'
+import { listOf, UsageError } from './terminal.ts'
 import type { Admin } from './admin.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -64,8 +64,4 @@ async function add (admin: Admin, terminal: Terminal, { title, user, scopes, dat
 
 function lines (tokens: readonly ShownToken[]): string[] {
   return table(['ID', 'USER', 'TITLE', 'EXPIRES', 'LAST USED', 'SCOPES'], tokens.map(({ id, user, title, expires_at: expires, last_used_at: used, scopes }) => [id, user, title, expires.slice(0, 10), used?.slice(0, 16).replace('T', ' ') ?? 'never', scopes.join(', ')]))
-}
-
-function listOf (text: string | undefined): string[] {
-  return (text ?? '').split(',').map(one => one.trim()).filter(one => one !== '')
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { adminOptions, connect } from './admin.ts'
 import { readSecret } from './secret-input.ts'
 import { table } from './table.ts'
-import { UsageError } from './terminal.ts'
+import { listOf, UsageError } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 interface ShownUser {
@@ -21,7 +21,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
   const { values, positionals: [verb = '', user, ...more] } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...adminOptions, json: { type: 'boolean', default: false }, roles: { type: 'string' }, teams: { type: 'string' }, title: { type: 'string' }, email: { type: 'string' }, 'no-password': { type: 'boolean', default: false } }
+    options: { ...adminOptions, json: { type: 'boolean', default: false }, roles: { type: 'string' }, teams: { type: 'string' }, datasets: { type: 'string' }, title: { type: 'string' }, email: { type: 'string' }, 'no-password': { type: 'boolean', default: false } }
   })
   const isList = verb === 'list'
   if (!['add', 'list', 'disable', 'enable', 'password', 'remove'].includes(verb)) throw new UsageError(`There is no "user ${verb}"; there are add, list, disable, enable, password, remove`)
@@ -40,7 +40,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     }
     case 'add': {
       const { title, email } = values
-      const given = { ...(title !== undefined && { title }), ...(email !== undefined && { email }), roles: listOf(values.roles), teams: listOf(values.teams) }
+      const given = { ...(title !== undefined && { title }), ...(email !== undefined && { email }), roles: listOf(values.roles), teams: listOf(values.teams), grants: listOf(values.datasets).map(dataset => ({ dataset })) }
       const password = values['no-password'] ? undefined : await readSecret(`Password of ${user}: `)
       return say(await admin.json<ShownUser>('POST', '/v1/users', 201, { user, ...given, ...(password !== undefined && { password }) }), `${user} is added`)
     }
@@ -57,8 +57,4 @@ function lines (users: readonly ShownUser[]): string[] {
   return table(['USER', 'ROLES', 'TEAMS', 'LAST LOGIN', 'TITLE'], users.map(({ user, title, roles, provider_roles: provided, teams, disabled, last_login_at: last }) => [
     user, disabled ? '(disabled)' : [...new Set([...roles, ...provided])].join(', '), teams.join(', '), last?.slice(0, 16).replace('T', ' ') ?? 'never', title
   ]))
-}
-
-function listOf (text: string | undefined): string[] {
-  return (text ?? '').split(',').map(name => name.trim()).filter(name => name !== '')
 }

@@ -40,7 +40,8 @@ async function project (t: Test, files: Record<string, string> = {}): Promise<st
 await t.test('help names the commands that there are, and what is no command is answered with a guess', async t => {
   const { terminal, lines, complaints } = capture(t.testdir({}))
   for (const args of [[], ['help'], ['--help'], ['lint', '--help'], ['test', '-h']]) t.equal(await main(args, terminal), 0)
-  t.match(lines.join('\n'), /twolane lint \[files\] +check/)
+  t.match(lines.join('\n'), /^ {2}lint +check/m)
+  t.match(lines.join('\n'), /^ {2}twolane lint \[files\]$/m)
   t.equal(await main(['lnit'], terminal), 2)
   t.equal(await main(['../../x'], terminal), 2)
   t.equal(await main(['lint', '--all'], terminal), 2)
