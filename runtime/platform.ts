@@ -106,10 +106,8 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const access = new Access({ database: store.database, dataFolder, secrets: config.secrets, onTrouble: error => log.error({ reason: describe(error) }, 'The audit log could not be written') })
     closers.push(() => access.close())
 
-    // Before any file is read: what a kill in the middle of a change has left.
-    await tidyFiles({ root, dataFolder, log })
     // Beside each other: both take most of a second.
-    const files = readFiles(root)
+    const files = tidyFiles({ root, dataFolder, log }).then(() => readFiles(root))
     files.catch(() => {})
     const clickhouse = await openClickHouse(config, log)
     closers.push(() => clickhouse.close())

@@ -60,8 +60,8 @@ function holdsAll ({ columns }: TableState, topic: Topic, lane: Lane): boolean {
   return columnsOf(topic, lane).every(wanted => columns.some(({ name, type }) => name === wanted.name && type === wanted.type))
 }
 
-/** Every table that the platform makes is sorted by the position in the topic in the end, and such a column cannot be taken away. */
-function isOwn ({ engine, sortingKey }: TableState): boolean {
+/** Whether the platform has made it: every table that it makes is sorted by the position in the topic in the end, and such a column cannot be taken away. */
+export function isOwn ({ engine, sortingKey }: Pick<TableState, 'engine' | 'sortingKey'>): boolean {
   return engine.endsWith('MergeTree') && plain(sortingKey).endsWith('_partition,_offset')
 }
 

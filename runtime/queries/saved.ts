@@ -64,6 +64,12 @@ export class SavedQueries {
     this.#database.prepare('delete from saved_queries where slug = ?').run(slug)
   }
 
+  /** Those of all users that ask for rows of a dataset. */
+  about (dataset: string): SavedQuery[] {
+    const rows = this.#database.prepare('select * from saved_queries order by slug limit ?').all(QUERIES_MAX) as unknown as QueryRow[]
+    return rows.map(queryOf).filter(({ spec }) => spec.dataset === dataset || spec['right'] === dataset)
+  }
+
   #own (slug: string, user: string): void {
     const { owner } = this.get(slug, user)
     if (owner !== user) throw new PlatformError('REQUEST_REFUSED', `The saved query "${slug}" belongs to ${owner}`, { remedy: 'Save it under another name.' })

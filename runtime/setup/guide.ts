@@ -1,7 +1,11 @@
 // The first steps with a new platform, and which of them are done. What is done is told from what there is, so nothing has
 // to be ticked off.
 
+import { ALERTS_FILE } from '../alerts/alert-file.ts'
+import { collect } from '../problems.ts'
+import { readYaml } from '../yaml.ts'
 import { readText } from './project-files.ts'
+import type { Json } from '../plugin.ts'
 import type { Platform } from '../platform.ts'
 
 export interface GuideStep {
@@ -33,8 +37,16 @@ export async function guideSteps (platform: Platform): Promise<GuideStep[]> {
   ]
 }
 
-/** A destination of alerts in their settings. */
+/** Whether a rule of config/alerts.yaml tells somebody. Its variables need not be set here. */
 async function hasAlerts ({ root }: Platform): Promise<boolean> {
-  const text = await readText(root, 'config/alerts.yaml')
-  return text !== undefined && /^destinations:\s*\n\s+\S/m.test(text)
+  const text = await readText(root, ALERTS_FILE) ?? ''
+  const parsed: { value?: Json } = {}
+  collect([], () => { parsed.value = readYaml(ALERTS_FILE, text).value })
+  const { destinations, rules } = (parsed.value ?? {}) as { destinations?: unknown, rules?: unknown }
+  const names = listOf(destinations).map(({ name }) => name)
+  return listOf(rules).some(({ to }) => Array.isArray(to) && to.some(name => names.includes(name)))
+}
+
+function listOf (value: unknown): Array<Readonly<Record<string, unknown>>> {
+  return Array.isArray(value) ? value.filter(one => typeof one === 'object' && one !== null) : []
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { readModels } from '../clickhouse/models.ts'
+import { SavedQueries } from '../queries/saved.ts'
 import { datasetsOf } from '../warehouse/datasets.ts'
 import { schemasOf } from './effects.ts'
 import { listFiles, readText } from './project-files.ts'
@@ -40,10 +41,7 @@ async function settingsThatName (root: string, dataset: string): Promise<string[
   return found
 }
 
-/** Kept in tables of the control side by whoever keeps them; without such a table there are none. */
+/** One that is not shared is not told by its name. */
 function savedQueries ({ store: { database } }: Platform, dataset: string): string[] {
-  const columns = (database.prepare('select name from pragma_table_info(?)').all('saved_queries') as Array<{ name: string }>).map(({ name }) => name)
-  if (!columns.includes('slug') || !columns.includes('spec')) return []
-  const rows = database.prepare('select slug, spec from saved_queries').all() as Array<{ slug: string, spec: string }>
-  return rows.filter(({ spec }) => spec.includes(JSON.stringify(dataset))).map(({ slug }) => `the saved query ${slug}`)
+  return new SavedQueries(database).about(dataset).map(({ slug, owner, shared }) => shared ? `the saved query ${slug}` : `a query that ${owner} has saved`)
 }

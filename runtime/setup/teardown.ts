@@ -2,21 +2,14 @@
 // goes that somebody still reads. The order is the one in which a crash leaves nothing that points at what is gone: first
 // who writes, then who reads, then the rows, then the description of the rows.
 
-import { connectClickHouse } from '../clickhouse/client.ts'
-import { describeTable } from '../clickhouse/migrate.ts'
-import { localTable, onCluster } from '../clickhouse/cluster.ts'
-import { quoteTable } from '../clickhouse/sql.ts'
 import { PlatformError } from '../errors.ts'
 import { rejectedTopic } from '../schema.ts'
-import { boundaryTable } from '../warehouse/boundary.ts'
-import { datasetName, warehouseTable } from '../warehouse/views.ts'
 import { applyChange } from './apply.ts'
 import { changeSet, planHash } from './change-set.ts'
+import { datasetTeardown, dropDataset } from './dataset-teardown.ts'
 import { readText } from './project-files.ts'
-import { readersOfDataset, readersOfTopic } from './readers.ts'
+import { readersOfTopic } from './readers.ts'
 import type { Principal } from '../access/principal.ts'
-import type { ClickHouse } from '../clickhouse/client.ts'
-import type { TableName } from '../clickhouse/sql.ts'
 import type { Platform } from '../platform.ts'
 import type { Topic } from '../schema.ts'
 
@@ -43,7 +36,6 @@ export interface Teardown {
 
 /** After every row that there can be. */
 const END_OF_TIME = 8.64e15
-const STATEMENT_MS_MAX = 120_000
 
 /** What would go. Throws NOT_FOUND. */
 export async function planTeardown (platform: Platform, kind: TeardownKind, name: string): Promise<Teardown> {
@@ -101,62 +93,6 @@ async function topicTeardown (platform: Platform, name: string): Promise<Teardow
     stays: ['Offsets of the topic, so that none is used twice.', 'Tables and lake files that hold rows of the topic; the dataset is torn down on its own.'],
     readers: await readersOfTopic(platform, name)
   }
-}
-
-async function datasetTeardown (platform: Platform, name: string): Promise<Teardown> {
-  const readers = await readersOfDataset(platform, name)
-  const goes = await onServers(platform, async (client, lane) => {
-    const found: TeardownPart[] = []
-    for (const table of lane === 'streaming' ? [streamingTable(name)] : [warehouseTable(name)]) {
-      if (await describeTable(client, table) === undefined) continue
-      const [count] = await client.rows<{ n: string, bytes: string }>('SELECT sum(rows) AS n, sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND database = {database:String} AND table = {table:String}', { query_params: { ...table } })
-      found.push({ what: `table ${table.database}.${table.table}`, size: `${count?.n ?? 0} rows, ${count?.bytes ?? 0} bytes`, rows: true })
-    }
-    for (const view of viewsOf(name)) if ((await describeTable(client, view))?.engine === 'View') found.push({ what: `view ${view.database}.${view.table}`, size: '', rows: false })
-    return found
-  })
-  const unique = [...new Map(goes.flat().map(part => [part.what, part])).values()]
-  if (unique.length === 0) throw new PlatformError('NOT_FOUND', `There is no dataset "${name}"`)
-  return { kind: 'dataset', name, goes: unique, stays: ['The topic and its schema.', 'Files in lakes.', 'The record of what was handed over, without the days of this dataset.'], readers }
-}
-
-/** The tables first: a view without its table is an error that says so, and the next attempt removes it. */
-async function dropDataset (platform: Platform, name: string): Promise<void> {
-  await onServers(platform, async (client, lane) => {
-    const signal = AbortSignal.timeout(STATEMENT_MS_MAX)
-    const table = lane === 'streaming' ? streamingTable(name) : warehouseTable(name)
-    for (const one of client.cluster === '' ? [table] : [table, localTable(table, client.cluster)]) {
-      const state = await describeTable(client, one)
-      if (state !== undefined && state.engine !== 'View') await client.command(`DROP TABLE IF EXISTS ${quoteTable(one)}${onCluster(client.cluster)} SYNC`, { signal })
-    }
-    for (const view of viewsOf(name)) if ((await describeTable(client, view))?.engine === 'View') await client.command(`DROP VIEW IF EXISTS ${quoteTable(view)}${onCluster(client.cluster)} SYNC`, { signal })
-    // The boundary of a dataset of the same name begins anew with its rows.
-    if (await describeTable(client, boundaryTable) !== undefined) await client.command(`ALTER TABLE ${quoteTable(boundaryTable)}${onCluster(client.cluster)} DELETE WHERE dataset = {name:String}`, { query_params: { name }, settings: { mutations_sync: '1' }, signal })
-  })
-}
-
-async function onServers<T> ({ clickhouse, warehouse }: Platform, work: (client: ClickHouse, lane: 'streaming' | 'warehouse') => Promise<T>): Promise<T[]> {
-  if (clickhouse === undefined) return []
-  const done: T[] = []
-  for (const lane of ['streaming', 'warehouse'] as const) {
-    const client = await connectClickHouse(lane === 'streaming' ? clickhouse : warehouse ?? clickhouse, { signal: AbortSignal.timeout(STATEMENT_MS_MAX) })
-    try {
-      done.push(await work(client, lane))
-    } finally {
-      await client.close()
-    }
-  }
-  return done
-}
-
-/** Datasets of other databases have these in their names. */
-function streamingTable (dataset: string): TableName {
-  const table = { database: 'streaming', table: dataset }
-  return datasetName(table) === dataset ? table : { database: dataset.split('_')[0] ?? '', table: dataset.slice(dataset.indexOf('_') + 1) }
-}
-
-function viewsOf (dataset: string): TableName[] {
-  return ['data', 'realtime', 'history'].map(database => ({ database, table: dataset }))
 }
 
 async function emptyTopics ({ broker }: Platform, topic: Topic): Promise<void> {

@@ -93,10 +93,15 @@ async function makeView (client: ClickHouse, view: TableName, select: string, co
   await ensureDatabase(client, view.database)
   const state = await describeTable(client, view)
   // CREATE OR REPLACE would put the view in the place of whatever is there.
-  if (state !== undefined && (state.engine !== 'View' || !state.comment.endsWith(MARK))) {
+  if (state !== undefined && !isOwnView(state)) {
     throw new PlatformError('DESTINATION_REFUSED', `${view.database}.${view.table} is there already, a ${state.engine} that the platform has not made, and is left as it is`, { remedy: 'Rename it: the platform makes its views of the boundary in that database.' })
   }
   await client.command(`CREATE OR REPLACE VIEW ${quoteTable(view)}${onCluster(client.cluster)} AS ${select} COMMENT ${quoteText(comment)}`)
+}
+
+/** Whether the platform has made it. */
+export function isOwnView ({ engine, comment }: { readonly engine: string, readonly comment: string }): boolean {
+  return engine === 'View' && comment.endsWith(MARK)
 }
 
 /** A SELECT of the visible rows of one lane. */
