@@ -4,6 +4,10 @@
 //   **  any folders, also none, where it stands alone between slashes      {a,b}  either      \x  the character itself
 //
 // A name that begins with a dot is matched by a glob that has the dot only.
+//
+// What stands between two stars is looked for once, from the left, and its place is kept: where it fits first, all that
+// comes behind fits, too, if it does anywhere. A regular expression that tried every place for each star would take
+// forever for names that almost match.
 
 /** Whether a text is more than the name of one file. */
 export function isGlob (text: string): boolean {
@@ -19,7 +23,9 @@ export function baseOf (glob: string): string {
 
 /** Matches whole names. Throws a SyntaxError for a bracket or brace that is not closed. */
 export function compileGlob (glob: string): RegExp {
-  return new RegExp(`^${alternatives(glob).map(sourceOf).join('|')}$`.replace(/^\^(.*)\$$/s, '^(?:$1)$'), 'su')
+  let kept = 0
+  const keeper = (source: string): string => `(?=(?<kept${++kept}>${source}))\\k<kept${kept}>`
+  return new RegExp(`^${alternatives(glob).map(one => sourceOf(one, keeper)).join('|')}$`.replace(/^\^(.*)\$$/s, '^(?:$1)$'), 'su')
 }
 
 /** The parts of a glob between slashes, to walk folders by; undefined: a brace has a slash, so that folders are not told apart. */
@@ -77,33 +83,51 @@ function find (glob: string, character: string, from: number): number {
 
 const notHidden = '(?!\\.)'
 
-function sourceOf (glob: string): string {
-  const parts = glob.split('/')
-  return parts.map((part, i) => {
-    const last = i === parts.length - 1
-    if (part === '**') return last ? `(?:${notHidden}[^/]+/)*${notHidden}[^/]+` : `(?:${notHidden}[^/]+/)*`
-    return partSource(part) + (last ? '' : '/')
-  }).join('')
-}
+/** Makes a part of an expression that does not give back what it has matched. */
+type Keeper = (source: string) => string
 
-function partSource (part: string): string {
-  let source = /^[*?[]/.test(part) ? notHidden : ''
-  for (let i = 0; i < part.length; i++) {
-    const character = part[i] as string
-    if (character === '*') {
-      while (part[i + 1] === '*') i++
-      source += part.length === 1 ? '[^/]+' : '[^/]*'
-    } else if (character === '?') {
-      source += '[^/]'
-    } else if (character === '[') {
-      const after = afterSet(part, i)
-      source += setSource(part.slice(i + 1, after - 1))
-      i = after - 1
+function sourceOf (glob: string, keep: Keeper): string {
+  const parts = glob.split('/').filter((part, i, all) => part !== '**' || all[i + 1] !== '**')
+  const folders = `(?:${notHidden}[^/]+/)`
+  let source = ''
+  for (let i = 0; i < parts.length; i++) {
+    const last = i === parts.length - 1
+    const next = parts.indexOf('**', i + 1)
+    if (parts[i] !== '**') {
+      source += partSource(parts[i] as string, keep) + (last ? '' : '/')
+    } else if (next === -1) {
+      source += last ? `${folders}*${notHidden}[^/]+` : `${folders}*`
     } else {
-      source += escape(character === '\\' ? part[++i] ?? '\\' : character)
+      source += keep(`${folders}*?${parts.slice(i + 1, next).map(part => `${partSource(part, keep)}/`).join('')}`)
+      i = next - 1
     }
   }
   return source
+}
+
+function partSource (part: string, keep: Keeper): string {
+  // What stands behind each star; in front of the first one there is none.
+  const chunks = ['']
+  for (let i = 0; i < part.length; i++) {
+    const character = part[i] as string
+    let one = ''
+    if (character === '*') {
+      while (part[i + 1] === '*') i++
+      chunks.push('')
+    } else if (character === '?') {
+      one = '[^/]'
+    } else if (character === '[') {
+      const after = afterSet(part, i)
+      one = setSource(part.slice(i + 1, after - 1))
+      i = after - 1
+    } else {
+      one = escape(character === '\\' ? part[++i] ?? '\\' : character)
+    }
+    chunks[chunks.length - 1] += one
+  }
+  const [begin = '', ...rest] = chunks
+  const star = part === '*' ? '[^/]+' : '[^/]*'
+  return `${/^[*?[]/.test(part) ? notHidden : ''}${begin}${rest.map((chunk, i) => i === rest.length - 1 ? star + chunk : keep(`[^/]*?${chunk}`)).join('')}`
 }
 
 /** Behind the bracket that closes a set; a bracket right behind the opening one belongs to it. */

@@ -5,6 +5,7 @@ import { cell } from '../batch.ts'
 import { PlatformError } from '../errors.ts'
 import { field } from '../schema.ts'
 import { operandOf } from './operand.ts'
+import { likeMatcher } from './like.ts'
 import type { Batch, Column, DictionaryColumn, TextColumn } from '../batch.ts'
 import type { Comparison, Filter, Operator, Scalar } from '../data/filter.ts'
 import type { Field } from '../schema.ts'
@@ -71,8 +72,8 @@ function decisionOf (field: Field, operator: Exclude<Operator, 'is null' | 'is n
   if (value === undefined || Array.isArray(value)) throw refuse('it takes one value')
   if (operator === 'like') {
     if (typeof value !== 'string' || !isText(field)) throw refuse('only text is like a pattern')
-    const pattern = patternOf(value)
-    return { scale: 0, decide: one => pattern.test(one as string) }
+    const isLike = likeMatcher(value)
+    return { scale: 0, decide: one => isLike(one as string) }
   }
   const operand = operandOf(field, value as Scalar)
   return { scale: scaleOf(operand), decide: decisions[operator](operand.value) }
@@ -101,17 +102,6 @@ function scaleOf (operand: Operand): number {
 
 function scaled (operand: Operand, scale: number): string | number | bigint {
   return operand.kind === 'exact' ? operand.value * 10n ** BigInt(scale - operand.scale) : operand.value
-}
-
-/** `%` stands for any characters, `_` for one, a backslash before them takes that away. */
-function patternOf (pattern: string): RegExp {
-  const source = pattern.replaceAll(/\\([%_\\])|([%_])|([\^$.*+?()[\]{}|\\/-])/g, (_all, escaped: string | undefined, wild: string | undefined, special: string | undefined) =>
-    escaped !== undefined ? escapeOne(escaped) : wild !== undefined ? (wild === '%' ? '.*' : '.') : escapeOne(special as string))
-  return new RegExp(`^${source}$`, 'su')
-}
-
-function escapeOne (character: string): string {
-  return /[%_-]/.test(character) ? (character === '-' ? '\\x2d' : character) : `\\${character}`
 }
 
 function isText ({ type: { kind } }: Field): boolean {
