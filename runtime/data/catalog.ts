@@ -4,6 +4,8 @@ import { askRows, EngineRefusal } from '../clickhouse/ask.ts'
 import { columnsOf, timeColumn } from '../clickhouse/ddl.ts'
 import { PlatformError } from '../errors.ts'
 import { datasetsOf } from '../warehouse/datasets.ts'
+import { warehouseTable } from '../warehouse/views.ts'
+import { groupOf } from '../run.ts'
 import type { DatasetGrant, Principal } from '../access/principal.ts'
 import type { Platform } from '../platform.ts'
 import type { Dataset } from '../warehouse/datasets.ts'
@@ -24,6 +26,8 @@ export type Place =
   | 'realtime'
   /** `history` only, on the server of the warehouse. */
   | 'history'
+  /** One view over the warehouse, into which all rows are loaded directly. */
+  | 'loaded'
   /** Nothing was ever stored. */
   | 'none'
 
@@ -45,15 +49,31 @@ export interface Readable {
 }
 
 /** The datasets that a principal may read anything of, by name. */
-export function grantedDatasets ({ supervisor }: Pick<Platform, 'supervisor'>, principal: Principal): Dataset[] {
-  const all = datasetsOf(supervisor.files.pipelines.values(), supervisor.schemas)
-  return [...all.values()].filter(({ name }) => principal.grant(name) !== undefined).sort((a, b) => a.name < b.name ? -1 : 1)
+export function grantedDatasets (platform: Pick<Platform, 'supervisor'>, principal: Principal): Dataset[] {
+  return [...allDatasets(platform).values()].filter(({ name }) => principal.grant(name) !== undefined).sort((a, b) => a.name < b.name ? -1 : 1)
+}
+
+/** Those that have a streaming lane, and those that are loaded into the warehouse only, such as by jobs. */
+function allDatasets ({ supervisor: { files, schemas } }: Pick<Platform, 'supervisor'>): Map<string, Dataset> {
+  const found = datasetsOf(files.pipelines.values(), schemas)
+  for (const { topic, id, revision, outputs, transforms } of files.pipelines.values()) {
+    for (const { plugin, name: step, config } of outputs) {
+      if (plugin !== 'warehouse' || config['url'] !== null) continue
+      const schema = schemas.get(String(config['schema'] ?? topic))
+      const name = String(config['table'] ?? schema?.name)
+      const before = found.get(name)
+      if (schema === undefined || (before !== undefined && before.table.database !== warehouseTable(name).database)) continue
+      const feed = { topic, pipeline: id, step, revision, group: groupOf(id, step), filters: transforms.some(({ plugin }) => plugin !== 'mapping') }
+      found.set(name, { name, schema, table: warehouseTable(name), feeds: new Map([...before?.feeds ?? [], [topic, feed]]), direct: new Set([...before?.direct ?? [], topic]) })
+    }
+  }
+  return found
 }
 
 /** Throws NOT_FOUND, in the same words for a dataset that is not granted and for one that is not there. */
 export async function findDataset (platform: Platform, principal: Principal, name: string, signal: AbortSignal): Promise<Readable> {
   const grant = principal.grant(name)
-  const dataset = datasetsOf(platform.supervisor.files.pipelines.values(), platform.supervisor.schemas).get(name)
+  const dataset = allDatasets(platform).get(name)
   if (grant === undefined || dataset === undefined) {
     throw new PlatformError('NOT_FOUND', `There is no dataset ${JSON.stringify(name)}`, { remedy: 'GET /v1/datasets lists those that you may read; GET /v1/access/explain says why one is not among them.' })
   }
@@ -111,7 +131,7 @@ async function readColumns ({ clickhouse, warehouse }: Platform, { name, schema 
   const [here, there] = await Promise.all([read(clickhouse), warehouse === undefined || warehouse === clickhouse ? [] : read(warehouse)])
   const of = (rows: typeof here, database: string): Map<string, string> => new Map(rows.filter(row => row.database === database).map(row => [row.name, row.type]))
   const [data, realtime, history] = [of(here, 'data'), of(here, 'realtime'), of(there, 'history')]
-  if (warehouse === clickhouse && data.size > 0) return { place: 'one', types: data }
+  if (warehouse === clickhouse && data.size > 0) return { place: realtime.size > 0 ? 'one' : 'loaded', types: data }
   if (realtime.size > 0 && history.size > 0) return { place: 'two', types: new Map([...realtime].filter(([column, type]) => history.get(column) === type)) }
   if (realtime.size > 0) return { place: 'realtime', types: realtime }
   if (history.size > 0) return { place: 'history', types: history }

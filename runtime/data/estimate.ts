@@ -55,7 +55,7 @@ function refusal (platform: Platform, { read, rows, lane, principal }: { readonl
 /** Rows that the engines would look at. */
 async function sourcesOf (platform: Platform, readable: Readable, spec: Question['spec'], seq: number | undefined, signal: AbortSignal): Promise<Sources> {
   const { place, name } = readable
-  const lanes: Array<readonly [string, string | undefined]> = place === 'none' ? [] : place === 'one' ? [['data', platform.clickhouse]] : [...place === 'history' ? [] : [['realtime', platform.clickhouse] as const], ...place === 'realtime' ? [] : [['history', platform.warehouse] as const]]
+  const lanes: Array<readonly [string, string | undefined]> = place === 'none' ? [] : place === 'one' || place === 'loaded' ? [['data', platform.clickhouse]] : [...place === 'history' ? [] : [['realtime', platform.clickhouse] as const], ...place === 'realtime' ? [] : [['history', platform.warehouse] as const]]
   const sources = { streaming: 0, warehouse: 0 }
   for (const [view, address] of lanes) {
     const binder = new Binder()

@@ -1,6 +1,6 @@
 // The rows of a dataset as a part of a statement on the streaming database, wherever they are:
 //
-//   one server    SELECT … FROM data.<dataset>
+//   one server    SELECT … FROM data.<dataset>                (the same of a dataset that only the warehouse has)
 //   two servers   SELECT … FROM realtime.<dataset>  UNION ALL  SELECT … FROM url(<relay>)
 //
 // The relay (relay.ts) gives the rows of history.<dataset> from the other server, under an address that holds for this
@@ -43,10 +43,10 @@ export function sourceOf (readable: Readable, wanted: Wanted): Source {
   const columns = [...new Set(wanted.columns)]
   const { lane, binder, conditions } = wanted
   const dedupe = readable.dataset.schema.unique ?? []
-  if (place === 'none' || (lane === 'history' && place === 'realtime') || (lane === 'realtime' && place === 'history')) {
+  if (place === 'none' || (lane === 'history' && place === 'realtime') || (lane === 'realtime' && (place === 'history' || place === 'loaded'))) {
     return { sql: `(SELECT * FROM null(${binder.bind('String', structureOf(readable, columns))}))`, relayed: [] }
   }
-  if (place === 'one') return { sql: `(${select(viewOf(readable, lane ?? 'data'), columns, wanted)})`, relayed: [] }
+  if (place === 'one' || place === 'loaded') return { sql: `(${select(viewOf(readable, lane ?? 'data'), columns, wanted)})`, relayed: [] }
   if (place === 'realtime' || lane === 'realtime') return { sql: `(${select(viewOf(readable, 'realtime'), columns, wanted)})`, relayed: [] }
   if (place === 'history' || lane === 'history') return historyOf(readable, columns, wanted)
   if (dedupe.length === 0) {
