@@ -27,9 +27,9 @@ function Catalogue ({ words }: { readonly words: string }): VNode {
   const found = datasets.filter(one => holds(one, words))
   return html`<${Page} name="Data" note=${all.data === undefined ? undefined : `${plural(datasets.length, 'dataset')} that you may read`} actions=${html`<a class="button" href=${href(['explore'])}>Explore</a>`}>
     <${Loaded} of=${all} lines=${6}>${() => html`
-      <div class="filters"><${Labelled} label="Search names, titles, owners and fields">${(control: Control) => html`<input ...${control} type="search" autocomplete="off" spellcheck=${false} value=${words} onInput=${(event: Event) => setQuery({ q: (event.target as HTMLInputElement).value })} />`}</${Labelled}></div>
+      <div class="filters find-dataset"><${Labelled} label="Search names, titles, owners and fields">${(control: Control) => html`<input ...${control} type="search" autocomplete="off" spellcheck=${false} value=${words} onInput=${(event: Event) => setQuery({ q: (event.target as HTMLInputElement).value })} />`}</${Labelled}></div>
       <p class="hidden" role="status">${plural(found.length, 'dataset')} found</p>
-      <div class="card"><${List} datasets=${found} searched=${words !== ''} /></div>`}</${Loaded}>
+      <div class="section"><${List} datasets=${found} searched=${words !== ''} /></div>`}</${Loaded}>
   </${Page}>`
 }
 

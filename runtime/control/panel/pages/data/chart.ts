@@ -38,7 +38,7 @@ export function ChartTab ({ dataset }: { readonly dataset: DatasetDetail }): VNo
     <div class="filters">
       <${RangePicker} range=${range} onChange=${(next: RangeText) => setQuery({ ...next, every: undefined })} />
       ${dataset.key.length > 0 && html`<${SymbolsField} dataset=${dataset.dataset} symbols=${listOf(symbols)} onChange=${(next: readonly string[]) => setQuery({ symbols: next.join(',') })} />`}
-      <${Labelled} label="Price">${(control: Control) => html`<select ...${control} value=${price ?? ''} onChange=${(event: Event) => setQuery({ price: (event.target as HTMLSelectElement).value })}><option value="">found by its name</option>${numbers.map(name => html`<option value=${name}>${name}</option>`)}</select>`}</${Labelled}>
+      <${Labelled} label="Price">${(control: Control) => html`<select ...${control} value=${price ?? ''} onChange=${(event: Event) => setQuery({ price: (event.target as HTMLSelectElement).value })}><option value="">automatic</option>${numbers.map(name => html`<option value=${name}>${name}</option>`)}</select>`}</${Labelled}>
     </div>
     ${bounds.data === undefined ? undefined : html`<${Bars} path=${pathOf(question)} keys=${dataset.key} dataset=${dataset.dataset} />`}
   </${Section}>`

@@ -3,7 +3,7 @@ import { Mark } from '../../parts/mark.ts'
 import { Loaded } from '../../parts/problem.ts'
 import { Time } from '../../parts/time.ts'
 import { utc } from '../../kit/clock.ts'
-import { classes, html, useState } from '../../kit/html.ts'
+import { classes, html, useEffect, useRef, useState } from '../../kit/html.ts'
 import { count } from '../../kit/number.ts'
 import { href } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
@@ -11,7 +11,7 @@ import type { DayCondition } from './shapes.ts'
 import type { VNode } from '../../kit/html.ts'
 
 const DAY_MS = 86_400_000
-const WEEKS = 26
+const WEEKS = 24
 const EVERY_MS = 30_000
 const laneWords = { warehouse: 'warehouse', streaming: 'streaming', both: 'both lanes' } as const
 
@@ -19,15 +19,25 @@ const laneWords = { warehouse: 'warehouse', streaming: 'streaming', both: 'both 
 export function ConditionStrip ({ name }: { readonly name: string }): VNode {
   const days = useConditions(name)
   const [asTable, setAsTable] = useState(false)
-  return html`<${Loaded} of=${days}>${({ days: found }: { days: readonly DayCondition[] }) => html`
+  const grid = useRef<HTMLOListElement>(null)
+  const shown = (days.data?.days ?? []).slice(firstOf(days.data?.days ?? []))
+  // Where it is too narrow for all of them, the newest days are the ones to see.
+  useEffect(() => { grid.current?.scrollTo({ left: grid.current.scrollWidth }) }, [asTable, shown.length])
+  return html`<${Loaded} of=${days}>${() => html`
     ${asTable
-      ? html`<${ConditionTable} days=${found} />`
-      : html`<ol class="day-grid condition-grid" aria-label="Days, the oldest first">${found.map((one, i) => html`<li key=${one.day} style=${i === 0 ? { gridRowStart: new Date(one.day).getUTCDay() + 1 } : {}}><${Cell} name=${name} day=${one} /></li>`)}</ol>`}
+      ? html`<${ConditionTable} days=${shown} />`
+      : html`<ol class="day-grid condition-grid" ref=${grid} aria-label="Days, the oldest first">${shown.map((one, i) => html`<li key=${one.day} style=${i === 0 ? { gridRowStart: new Date(one.day).getUTCDay() + 1 } : {}}><${Cell} name=${name} day=${one} /></li>`)}</ol>`}
     <div class="legend day-legend">
       ${(['available', 'degraded', 'pending', 'missing'] as const).map(condition => html`<span><i class=${condition}></i>${condition}</span>`)}
       <span><i class="lane-warehouse"></i>in the warehouse</span><span><i class="lane-streaming"></i>in the streaming database</span>
       <button type="button" class="small end" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? 'Calendar' : 'Table'}</button>
     </div>`}</${Loaded}>`
+}
+
+/** Days before the first row are not missing: there was nothing yet. */
+function firstOf (days: readonly DayCondition[]): number {
+  const first = days.findIndex(({ rows, condition }) => rows > 0 || condition !== 'missing')
+  return first < 0 ? days.length : first
 }
 
 /** Conditions of the last half year; everything that shows them shares one call. */

@@ -31,7 +31,7 @@ function Rules ({ rules, checked }: { readonly rules: readonly Rule[], readonly 
           { id: 'level', title: 'Result', value: (rule: Rule) => last(rule)?.level, cell: (rule: Rule) => html`<${Mark} state=${last(rule)?.level ?? 'waiting'} word=${last(rule)?.level ?? 'not checked yet'} />` },
           { id: 'value', title: 'Measured', right: true, cell: (rule: Rule) => `${number(last(rule)?.value)}${last(rule)?.unit === 'percent' ? ' %' : ''}` },
           { id: 'at', title: 'Checked', wide: true, cell: (rule: Rule) => last(rule) === undefined ? '–' : html`<${Time} at=${last(rule)?.at} />` },
-          { id: 'must', title: 'What must be', wide: true, cell: ({ warn, error }: Rule) => [error === null ? '' : `error unless it ${error?.replace('must ', '') ?? ''}`, warn === null ? '' : `warning unless it ${warn?.replace('must ', '') ?? ''}`].filter(text => text !== '').join('; ') }
+          { id: 'must', title: 'What must be', wide: true, cell: ({ warn, error }: Rule) => html`<span class="must">${[error === null ? '' : `${error ?? ''}, or it is an error`, warn === null ? '' : `${warn ?? ''}, or it is a warning`].filter(text => text !== '').map(text => html`<span>${text.charAt(0).toUpperCase()}${text.slice(1)}</span>`)}</span>` }
         ]
       : [],
     { id: 'about', title: 'Meaning', grow: true, wide: true, cell: ({ description, metric }: Rule) => html`<span class="faint">${description === '' ? metric : description}</span>` }

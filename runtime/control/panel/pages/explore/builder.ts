@@ -12,7 +12,7 @@ import { Icon } from '../../parts/icon.ts'
 import { Section } from '../../parts/page.ts'
 import { Empty, Loaded, ProblemBox } from '../../parts/problem.ts'
 import { RangePicker } from '../../parts/range.ts'
-import { html, useEffect } from '../../kit/html.ts'
+import { html, useEffect, useRef } from '../../kit/html.ts'
 import { href, route, setQuery } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
 import type { Control } from '../../parts/form.ts'
@@ -48,19 +48,21 @@ function Form ({ datasets }: { readonly datasets: readonly Dataset[] }): VNode {
 function Asked ({ question, dataset, datasets }: { readonly question: Question, readonly dataset: Dataset, readonly datasets: readonly Dataset[] }): VNode {
   const answer = useAnswer()
   const complete = isComplete(question)
+  const asked = useRef('')
   const run = (): void => {
+    asked.current = JSON.stringify(question)
     setQuery({ run: 1 })
     void answer.run(question)
   }
   // An address that was shared after it ran shows its answer at once.
-  useEffect(() => { if (route.peek().query['run'] === '1' && complete) void answer.run(question) }, [])
+  useEffect(() => { if (route.value.query['run'] !== undefined && complete && asked.current !== JSON.stringify(question)) run() })
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || !complete) return
     event.preventDefault()
     run()
   }
   return html`
-    <form class="card question" aria-label="The question" onSubmit=${(event: Event) => { event.preventDefault(); if (complete) run() }} onKeyDown=${onKeyDown}>
+    <form class="section question" aria-label="The question" onSubmit=${(event: Event) => { event.preventDefault(); if (complete) run() }} onKeyDown=${onKeyDown}>
       <${What} question=${question} dataset=${dataset} datasets=${datasets} />
       <${KindFields} question=${question} dataset=${dataset} datasets=${datasets} />
       <${Filters} key=${`${question.kind} ${dataset.dataset}`} columns=${dataset.columns} where=${question.params['where']} onChange=${(where: string | undefined) => ask({ where })} />

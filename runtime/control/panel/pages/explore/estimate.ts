@@ -25,7 +25,7 @@ export function Estimate ({ question }: { readonly question: Question }): VNode 
   if (data === undefined) return html`<p class="estimate faint" role="status">${loading ? 'Estimating…' : ''}</p>`
   const { rows, bytes: size, seconds: time, sources: { streaming, warehouse }, allowed, reason } = data
   return html`<p class="estimate" role="status">${allowed
-    ? html`Reads at most <strong>${count(rows)}</strong> rows (${bytes(size)}), about ${seconds(time)}. ${lanes(streaming, warehouse)}`
+    ? html`Reads at most <strong>${count(rows)}</strong> rows (${bytes(size)}), ${time < 0.1 ? 'in a moment' : `in about ${seconds(time)}`}. ${lanes(streaming, warehouse)}`
     : html`<span class="over-text">${reason}</span>`}</p>`
 }
 

@@ -1,7 +1,7 @@
 import { conditionsOf, filterOf, operatorsOf, takesNone } from './filter-rows.ts'
 import { kindOf } from '../data/shapes.ts'
 import { Icon } from '../../parts/icon.ts'
-import { html, useState } from '../../kit/html.ts'
+import { html, useEffect, useState } from '../../kit/html.ts'
 import type { Condition } from './filter-rows.ts'
 import type { DatasetColumn } from '../data/shapes.ts'
 import type { VNode } from '../../kit/html.ts'
@@ -13,6 +13,11 @@ const operatorWords: Readonly<Record<string, string>> = { '=': 'is', '!=': 'is n
 export function Filters ({ columns, where, onChange }: { readonly columns: readonly DatasetColumn[], readonly where: string | undefined, readonly onChange: (where: string | undefined) => void }): VNode {
   const usable = columns.filter(column => kindOf(column) !== 'list')
   const [conditions, setConditions] = useState<readonly Condition[] | undefined>(() => conditionsOf(where))
+  // Another address brings other conditions; those that are not finished are nowhere but here.
+  useEffect(() => {
+    const given = conditionsOf(where)
+    if (given === undefined || conditions === undefined || filterOf(given, columns) !== filterOf(conditions, columns)) setConditions(given)
+  }, [where])
   if (conditions === undefined) return html`<div class="field"><label for="where">Conditions, as JSON</label><textarea id="where" class="mono" rows="3" spellcheck=${false} value=${where ?? ''} onInput=${(event: Event) => onChange((event.target as HTMLTextAreaElement).value || undefined)} /><button type="button" class="small" onClick=${() => { setConditions([]); onChange(undefined) }}>Begin anew</button></div>`
   const change = (next: readonly Condition[]): void => {
     setConditions(next)

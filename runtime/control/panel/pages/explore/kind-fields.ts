@@ -22,7 +22,7 @@ export function KindFields ({ question, dataset, datasets }: Props): VNode {
     <${Choice} label="Which time" name="on_time" params=${params} options=${[['', 'When it happened'], ['ingest', 'When it came in']]} />
     <${Choice} label="Decimals as" name="price_type" params=${params} options=${[['', 'numbers'], ['decimal', 'exact text'], ['fixed', 'integers of 1e-9']]} />`
   if (kind === 'bars') {
-    const numbers: Options = [['', 'found by its name'], ...dataset.columns.filter(column => kindOf(column) === 'number').map(({ name }) => [name, name] as const)]
+    const numbers: Options = [['', 'automatic'], ...dataset.columns.filter(column => kindOf(column) === 'number').map(({ name }) => [name, name] as const)]
     return html`<div class="filters">
       <${Text} label="A bar is" name="every" params=${params} placeholder="such as 5m" list=${lengths} required />
       <${Choice} label="Price" name="price" params=${params} options=${numbers} />

@@ -55,7 +55,7 @@ export function SqlTab (): VNode {
   const { rows, problem, busy } = state
   const at = problem === undefined ? undefined : placeOf(problem.detail)
   return html`
-    <form class="card question" aria-label="SQL" onSubmit=${(event: Event) => { event.preventDefault(); void run() }}>
+    <form class="section question" aria-label="SQL" onSubmit=${(event: Event) => { event.preventDefault(); void run() }}>
       <div class="field"><label for="sql">SELECT, DESCRIBE, SHOW TABLES</label><textarea id="sql" ref=${area} class="mono" rows="7" spellcheck=${false} autocapitalize="off" aria-invalid=${at === undefined ? undefined : true} aria-describedby="sql-place" value=${sql} placeholder=${exampleOf(datasets)} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
         <p class="error" id="sql-place">${at === undefined ? '' : `Line ${lineOf(sql, at)}, column ${columnOf(sql, at)}: it is marked in the text.`}</p></div>
       <footer><button type="submit" class="primary" disabled=${busy || sql.trim() === ''}><${Icon} name="play" />${busy ? 'Running…' : 'Run'}</button>
