@@ -51,5 +51,5 @@ await t.test('users, tokens and the audit log on the command line', async t => {
   writeFileSync(file, 'no log')
   t.match(await run('audit', 'verify', 'audit.ndjson'), { code: 1, complaints: [/is no exported audit log/] })
   for (const args of [['user'], ['user', 'add'], ['user', 'list', 'x'], ['token', 'add', 'x'], ['token', 'revoke'], ['audit'], ['audit', 'shorten']]) t.match(await run(...args), { code: 2 }, args.join(' '))
-  t.match(execFileSync(process.execPath, [join(root, 'runtime/cli/main.ts'), 'help'], { encoding: 'utf8' }), /^  audit  /m)
+  t.match(execFileSync(process.execPath, [join(root, 'runtime/cli/main.ts'), 'help'], { encoding: 'utf8' }), /^ {2}audit {2}/m)
 })
