@@ -1,7 +1,7 @@
 import { connectClickHouse } from '../clickhouse/client.ts'
 import { PlatformError } from '../errors.ts'
 import { worst } from '../quality/result.ts'
-import { latestResults, listResults, RESULTS_MAX } from '../quality/results.ts'
+import { latestResults, listResults, qualityDays, QUALITY_DAYS_MAX, RESULTS_MAX } from '../quality/results.ts'
 import { formatThreshold } from '../quality/threshold.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ClickHouse } from '../clickhouse/client.ts'
@@ -52,22 +52,36 @@ const rule = {
   }
 }
 
+const day = {
+  type: 'object',
+  properties: {
+    topic: { type: 'string' },
+    day: { type: 'string', description: 'Such as 2024-01-02, UTC' },
+    level,
+    checks: { type: 'integer' },
+    warnings: { type: 'integer', description: 'Rules with a warning' },
+    errors: { type: 'integer' },
+    rules: { type: 'array', description: 'Those that did not hold', items: { type: 'string' } }
+  }
+}
+
 export function qualityRoutes (app: FastifyInstance, platform: Platform): void {
-  app.get<{ Querystring: { topic?: string } }>('/v1/quality', {
+  app.get<{ Querystring: { topic?: string, days?: number } }>('/v1/quality', {
     config: { access: 'platform:read' },
     schema: {
       summary: 'The quality rules of all schemas, with the latest result of each',
       tags: ['quality'],
-      querystring: { type: 'object', additionalProperties: false, properties: { topic: topicName } },
-      response: { 200: { type: 'object', properties: { level, rules: { type: 'array', items: rule } } } }
+      querystring: { type: 'object', additionalProperties: false, properties: { topic: topicName, days: { type: 'integer', minimum: 1, maximum: QUALITY_DAYS_MAX, description: 'With what each of the last days said' } } },
+      response: { 200: { type: 'object', properties: { level, rules: { type: 'array', items: rule }, days: { type: 'array', description: 'By topic and day, where days was given', items: day } } } }
     }
   }, async request => {
-    const { topic } = request.query
+    const { topic, days } = request.query
     if (topic !== undefined) checkTopic(platform, topic)
     const rules = [...platform.supervisor.schemas.values()].filter(({ name }) => topic === undefined || name === topic).flatMap(({ name, quality = [] }) => quality.map(one => ({ topic: name, one })))
     const latest = rules.length === 0 ? [] : await withClient(platform, client => latestResults(client, { topic }))
     const answers = rules.map(({ topic, one }) => ruleAnswer(topic, one, latest.filter(result => result.topic === topic && result.rule === one.name)))
-    return { level: worst(answers.flatMap(({ results }) => results)), rules: answers }
+    const told = days === undefined ? {} : { days: rules.length === 0 ? [] : await withClient(platform, client => qualityDays(client, { topic, days })) }
+    return { level: worst(answers.flatMap(({ results }) => results)), rules: answers, ...told }
   })
 
   app.get<{ Params: { topic: string }, Querystring: { from?: string, to?: string, level?: KeptResult['level'], rule?: string, rows: number } }>('/v1/quality/:topic', {

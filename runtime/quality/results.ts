@@ -103,6 +103,42 @@ export async function listResults (client: ClickHouse, { topic, from, to, level,
   return read(client, `WHERE ${conditions.join(' AND ')} ORDER BY at DESC, rule LIMIT ${Math.min(rows, RESULTS_MAX)}`, { topic, from, to, level, rule })
 }
 
+/** What the checks of one day said about a topic. */
+export interface QualityDay {
+  readonly topic: string
+  /** `2026-01-02`, UTC. */
+  readonly day: string
+  readonly level: QualityResult['level']
+  readonly checks: number
+  readonly warnings: number
+  readonly errors: number
+  /** Rules that did not hold, DAY_RULES_MAX at most. */
+  readonly rules: readonly string[]
+}
+
+/** How far back days are told. */
+export const QUALITY_DAYS_MAX = 90
+const DAY_RULES_MAX = 20
+
+/** The last days before a moment in ms since 1970, `days` of them, in order. Of a whole day the newest check counts; of what is checked all the time, the worst. */
+export async function qualityDays (client: ClickHouse, { topic, days, at = Date.now() }: { readonly topic?: string | undefined, readonly days: number, readonly at?: number }): Promise<QualityDay[]> {
+  if (!await isThere(client)) return []
+  const today = 'toDate(fromUnixTimestamp64Milli({at:Int64}, \'UTC\'))'
+  const perRule = [
+    'SELECT topic, rule, dataset, if(scope = \'day\', toDate(from_time), toDate(at)) AS about, count() AS found,',
+    'if(scope = \'day\', argMax(level, at), multiIf(countIf(level = \'error\') > 0, \'error\', countIf(level = \'warn\') > 0, \'warn\', \'ok\')) AS worst',
+    `FROM ${quoteTable(qualityTable)} WHERE at > ${today} - {days:UInt16} AND at < ${today} + 1${topic === undefined ? '' : ' AND topic = {topic:String}'}`,
+    `GROUP BY topic, rule, dataset, scope, about HAVING about > ${today} - {days:UInt16}`
+  ].join(' ')
+  const rows = await client.rows<{ topic: string, day: string, checks: string, warnings: string, errors: string, rules: string[] }>([
+    'SELECT topic, toString(about) AS day, sum(found) AS checks, countIf(worst = \'warn\') AS warnings, countIf(worst = \'error\') AS errors,',
+    `groupUniqArrayIf(${DAY_RULES_MAX})(rule, worst != 'ok') AS rules FROM (${perRule}) GROUP BY topic, about ORDER BY topic, about`
+  ].join(' '), { query_params: { days, at, ...(topic !== undefined && { topic }) } })
+  return rows.map(({ checks, warnings, errors, rules, ...day }) => ({
+    ...day, checks: Number(checks), warnings: Number(warnings), errors: Number(errors), level: Number(errors) > 0 ? 'error' : Number(warnings) > 0 ? 'warn' : 'ok', rules: rules.toSorted()
+  }))
+}
+
 interface ResultRow {
   readonly topic: string
   readonly rule: string
@@ -125,11 +161,15 @@ interface ResultRow {
 
 /** Before the first check there is no table, and nothing was found. */
 async function read (client: ClickHouse, rest: string, params: Readonly<Record<string, unknown>>): Promise<KeptResult[]> {
-  const [there] = await client.rows('SELECT 1 FROM system.tables WHERE database = {database:String} AND name = {table:String}', { query_params: { ...qualityTable } })
-  if (there === undefined) return []
+  if (!await isThere(client)) return []
   const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined))
   const rows = await client.rows<ResultRow>(`SELECT ${columns} FROM ${quoteTable(qualityTable)} ${rest}`, { query_params: given })
   return rows.map(({ value, examples, at_ms: at, from_ms: from, to_ms: to, ...row }) => ({
     ...row, value: value ?? undefined, examples: JSON.parse(examples) as QualityResult['examples'], at: Number(at), from: Number(from), to: Number(to)
   }))
+}
+
+async function isThere (client: ClickHouse): Promise<boolean> {
+  const [there] = await client.rows('SELECT 1 FROM system.tables WHERE database = {database:String} AND name = {table:String}', { query_params: { ...qualityTable } })
+  return there !== undefined
 }

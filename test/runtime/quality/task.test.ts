@@ -104,12 +104,16 @@ quality:
     { rule: 'gaps', description: 'Nothing is missing', results: [{ scope: 'day', level: 'error', value: 1, examples: [{ missing: '1' }] }] },
     { rule: 'new_one', results: [], rejects: true }
   ])
+  const { days } = (await endpoint.ask('GET', '/v1/quality?days=90')).json<{ days: Array<{ topic: string, day: string, level: string, rules: string[] }> }>()
+  t.match(days.find(one => one.day === day), { topic: 'trades', day, level: 'error' })
+  t.ok(days.find(one => one.day === day)?.rules.includes('gaps'))
+  t.equal(report.rules.length > 0 && 'days' in report, false, 'days are told where they are asked for')
   const list = async (query: string): Promise<unknown[]> => (await endpoint.ask('GET', `/v1/quality/trades?${query}`)).json<{ results: Array<{ rule: string, level: string, scope: string }> }>().results
   t.match(await list('level=error&rule=gaps'), [{ rule: 'gaps', level: 'error', value: 1, from: Date.parse(`${day}T00:00:00Z`) }])
   t.equal((await list('rows=2')).length, 2)
   t.same(await list('from=2130-01-01&to=2130-01-02'), [])
   t.equal((await list(`from=${day}&to=${new Date(start + 91_001).toISOString()}&rule=fresh`)).length, 3)
-  for (const [url, status] of [['/v1/quality/nothing', 404], ['/v1/quality?topic=nothing', 404], ['/v1/quality/trades?from=2024-13-01', 400], ['/v1/quality/trades?level=bad', 422], ['/v1/quality/trades?rows=5000', 422]] as const) t.equal((await endpoint.ask('GET', url)).statusCode, status, url)
+  for (const [url, status] of [['/v1/quality/nothing', 404], ['/v1/quality?topic=nothing', 404], ['/v1/quality/trades?from=2024-13-01', 400], ['/v1/quality/trades?level=bad', 422], ['/v1/quality/trades?rows=5000', 422], ['/v1/quality?days=0', 422], ['/v1/quality?days=1000', 422]] as const) t.equal((await endpoint.ask('GET', url)).statusCode, status, url)
 
   await endpoint.app.listen({ port: 0 })
   const { port } = endpoint.app.server.address() as { port: number }

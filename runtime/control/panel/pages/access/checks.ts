@@ -16,6 +16,6 @@ export function Checks ({ label, names, chosen, onChange, describe, disabled = f
   const toggle = (name: string): void => onChange(chosen.includes(name) ? chosen.filter(one => one !== name) : [...chosen, name])
   return html`<fieldset class="check-list"><legend>${label}</legend>
     ${all.length === 0 && html`<p class="faint small">${empty}</p>`}
-    <div class=${describe === undefined ? 'checks' : 'checks described'}>${all.map(name => html`<label class="check" key=${name}><input type="checkbox" checked=${chosen.includes(name)} disabled=${disabled} onChange=${() => toggle(name)} /><span>${name}${describe !== undefined && html` <span class="faint small">${describe(name)}</span>`}</span></label>`)}</div>
+    <div class=${describe === undefined ? 'ticks' : 'ticks described'}>${all.map(name => html`<label class="tick" key=${name}><input type="checkbox" checked=${chosen.includes(name)} disabled=${disabled} onChange=${() => toggle(name)} /><span>${name}${describe !== undefined && html` <span class="faint small">${describe(name)}</span>`}</span></label>`)}</div>
   </fieldset>`
 }

@@ -5,6 +5,7 @@ import { RowFilter } from './row-filter.ts'
 import { Checks } from './checks.ts'
 import { Labelled } from '../../parts/form.ts'
 import { Icon } from '../../parts/icon.ts'
+import { Skeleton } from '../../parts/problem.ts'
 import { html, useId } from '../../kit/html.ts'
 import { useResource } from '../../kit/resource.ts'
 import { may } from '../../kit/session.ts'
@@ -20,8 +21,10 @@ export function grantsReady (grants: readonly Grant[]): boolean {
 }
 
 export function GrantsEditor ({ grants, onChange }: { readonly grants: readonly Grant[], readonly onChange: (grants: readonly Grant[]) => void }): VNode {
-  const { data } = useResource<{ datasets: readonly Dataset[] }>(may('data:read') ? '/v1/datasets' : undefined)
+  const { data, loading } = useResource<{ datasets: readonly Dataset[] }>(may('data:read') ? '/v1/datasets' : undefined)
   const datasets = data?.datasets ?? []
+  // Inputs of columns and rows depend on it: they are not to change while they are used.
+  if (data === undefined && loading) return html`<${Skeleton} lines=${2} />`
   return html`<div class="grants">
     ${grants.length === 0 && html`<p class="faint">No grant: no dataset is seen.</p>`}
     ${grants.map((grant, i) => html`<${GrantForm} key=${i} number=${i + 1} grant=${grant} datasets=${datasets} onChange=${(next: Grant) => onChange(grants.with(i, next))} onRemove=${() => onChange(grants.toSpliced(i, 1))} />`)}
@@ -39,12 +42,12 @@ function GrantForm ({ number, grant, datasets, onChange, onRemove }: FormProps):
   // Of a pattern, columns that one of its datasets has.
   const all = known === undefined && dataset.includes('*') ? datasets.filter(one => matches(dataset, one.dataset)) : []
   return html`<fieldset class="grant"><legend>Grant ${number}</legend>
-    <div class="filters">
+    <div class="filters top">
       <${Labelled} label="Dataset" required hint=${dataset.includes('*') ? all.length === 0 ? 'No dataset of now fits.' : `Now: ${all.map(one => one.dataset).join(', ')}` : 'A name, or a pattern such as crypto_*'} error=${dataset === '' || patternForm.test(dataset) ? undefined : 'Letters, digits, _, - and * only.'}>${(control: Control) => html`<input ...${control} list=${list} autocomplete="off" spellcheck=${false} value=${dataset} onInput=${(event: Event) => onChange({ ...grant, dataset: (event.target as HTMLInputElement).value })} />`}</${Labelled}>
       <datalist id=${list}><option value="*">All datasets</option>${datasets.map(one => html`<option value=${one.dataset}>${one.title}</option>`)}</datalist>
       <button type="button" class="danger" onClick=${onRemove} aria-label=${`Remove grant ${number}`}><${Icon} name="trash" size=${12} />Remove</button>
     </div>
-    <label class="check"><input type="checkbox" checked=${columns === null} onChange=${() => onChange({ ...grant, columns: columns === null ? names : null })} /><span>All columns, also those that come later</span></label>
+    <label class="tick"><input type="checkbox" checked=${columns === null} onChange=${() => onChange({ ...grant, columns: columns === null ? names : null })} /><span>All columns, also those that come later</span></label>
     ${columns !== null && (names.length > 0
       ? html`<${Checks} label="Columns" names=${names} chosen=${columns} onChange=${(next: readonly string[]) => onChange({ ...grant, columns: next })} />`
       : html`<${Labelled} label="Columns" hint="Names with commas between them" error=${columns.length === 0 ? 'One at least.' : undefined}>${(control: Control) => html`<input ...${control} value=${columns.join(', ')} onChange=${(event: Event) => onChange({ ...grant, columns: (event.target as HTMLInputElement).value.split(',').map(one => one.trim()).filter(one => one !== '') })} />`}</${Labelled}>`)}

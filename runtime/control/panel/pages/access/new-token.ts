@@ -59,7 +59,7 @@ function TokenForm ({ draft, choosesUser, onChange }: { readonly draft: Draft, r
       <${Labelled} label="Days until it ends" required hint=${`${DAYS_MAX} at most`}>${(control: Control) => html`<input ...${control} type="number" min="1" max=${DAYS_MAX} step="1" value=${draft.days} onInput=${(event: Event) => onChange({ days: Number(valueOf(event)) })} />`}</${Labelled}>
     </div>
     <${Checks} label="Scopes" names=${names} chosen=${draft.scopes} onChange=${(next: readonly string[]) => onChange({ scopes: next })} describe=${(name: string) => scopes[name as keyof typeof scopes]} />
-    <label class="check"><input type="checkbox" checked=${draft.grants === null} onChange=${() => onChange({ grants: draft.grants === null ? [] : null })} /><span>All data that its owner may see. Without this: only what these grants let through of it.</span></label>
+    <label class="tick"><input type="checkbox" checked=${draft.grants === null} onChange=${() => onChange({ grants: draft.grants === null ? [] : null })} /><span>All data that its owner may see. Without this: only what these grants let through of it.</span></label>
     ${draft.grants !== null && html`<${GrantsEditor} grants=${draft.grants} onChange=${(next: readonly Grant[]) => onChange({ grants: next })} />`}
     <${QuotaForm} quota=${draft.quota} onChange=${(next: Quota) => onChange({ quota: next })} />`
 }

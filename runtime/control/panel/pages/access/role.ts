@@ -51,7 +51,7 @@ function Edit ({ role }: { readonly role: Role }): VNode {
     <h3>Grants</h3>
     <${GrantsEditor} grants=${draft.grants} onChange=${(next: readonly Grant[]) => change({ grants: next })} />
     ${draft.scopes.includes('pipelines:write') && html`
-      <label class="check"><input type="checkbox" checked=${draft.plugins === null} onChange=${() => change({ plugins: draft.plugins === null ? plugins : null })} /><span>All plugins in pipelines. A pipeline is code that runs: fewer are safer.</span></label>
+      <label class="tick"><input type="checkbox" checked=${draft.plugins === null} onChange=${() => change({ plugins: draft.plugins === null ? plugins : null })} /><span>All plugins in pipelines. A pipeline is code that runs: fewer are safer.</span></label>
       ${draft.plugins !== null && html`<${Checks} label="Plugins" names=${plugins} chosen=${draft.plugins} onChange=${(next: readonly string[]) => change({ plugins: next })} />`}`}
     <${SaveBar} changed=${JSON.stringify(draft) !== JSON.stringify(before)} ready=${grantsReady(draft.grants)} save=${() => put(`/v1/roles/${role.role}`, draft)} undo=${() => setDraft(before)} done=${`The role ${role.role} was changed.`} />
   </${Section}>`

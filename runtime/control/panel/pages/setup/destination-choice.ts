@@ -22,7 +22,7 @@ export function DestinationChoice ({ plugins, chosen, onChange }: { readonly plu
     const own = chosen.find(one => one.plugin === plugin.name)
     const toggle = (): void => onChange(own === undefined ? [...chosen, made(plugin, {})] : chosen.filter(one => one !== own))
     return html`<div class="destination" key=${plugin.name}>
-      <label class="check"><input type="checkbox" checked=${own !== undefined} disabled=${!plugin.allowed} onChange=${toggle} /><span><strong>${plugin.title}</strong> <span class="tag">${plugin.guarantee}</span> <span class="faint">${plugin.description}</span></span></label>
+      <label class="tick"><input type="checkbox" checked=${own !== undefined} disabled=${!plugin.allowed} onChange=${toggle} /><span><strong>${plugin.title}</strong> <span class="tag">${plugin.guarantee}</span> <span class="faint">${plugin.description}</span></span></label>
       ${own !== undefined && html`<details open=${own.problem !== undefined}><summary>Options of ${plugin.title}</summary>
         <${OptionsForm} schema=${plugin.schema} values=${own.options} errors=${own.problem === undefined ? {} : checkValues(plugin.schema, own.options)} onChange=${(options: Values) => onChange(chosen.map(one => one === own ? made(plugin, options) : one))} />
         ${own.problem === undefined && html`<${ConnectionTest} kind="output" plugin=${plugin.name} options=${own.options} />`}

@@ -34,7 +34,7 @@ export function Teardown ({ kind, name }: { readonly kind: string, readonly name
           <${Section} title="What goes"><ul class="plain">${goes.map(({ what, size }) => html`<li><${Icon} name="trash" size=${14} /> ${what} <span class="faint">${size}</span></li>`)}${goes.length === 0 && html`<li class="faint">Nothing, unless the rows go, too.</li>`}</ul></${Section}>
           <${Section} title="What stays"><ul class="plain">${found.stays.map(one => html`<li><${Icon} name="check" size=${14} /> ${one}</li>`)}${found.goes.filter(one => one.rows && !rows).map(({ what, size }) => html`<li><${Icon} name="check" size=${14} /> ${what} <span class="faint">${size}</span></li>`)}</ul></${Section}>
         </div>
-        ${hasRows && html`<label class="check"><input type="checkbox" checked=${rows} disabled=${!may('sql:write')} onChange=${() => setRows(!rows)} /><span>The rows go, too${!may('sql:write') && html` <span class="faint">(needs the scope sql:write)</span>`}</span></label>`}
+        ${hasRows && html`<label class="tick"><input type="checkbox" checked=${rows} disabled=${!may('sql:write')} onChange=${() => setRows(!rows)} /><span>The rows go, too${!may('sql:write') && html` <span class="faint">(needs the scope sql:write)</span>`}</span></label>`}
         <div class="buttons"><button type="button" class="danger" disabled=${found.readers.length > 0} onClick=${() => setAsks(true)}><${Icon} name="trash" size=${12} />Tear down ${name}…</button></div>
         ${asks && html`<${Ask} kind=${kind} name=${name} rows=${rows} onClose=${() => setAsks(false)} />`}`
     }}</${Loaded}>

@@ -64,7 +64,7 @@ export function TopicChoice ({ topic, onChange, plugin, options, sample }: Props
       <button type="button" aria-pressed=${!topic.isNew} disabled=${known.length === 0} onClick=${() => onChange({ name: known[0] ?? '', isNew: false, text: '', path: '' })}>One that there is</button>
     </div>
     ${topic.isNew
-      ? html`<div class="filters">
+      ? html`<div class="filters top">
           <${Labelled} label="Name of the topic" hint="It is the name of the dataset, too" error=${taken ? `There is a topic ${topic.name} already.` : topic.name === '' || namePattern.test(topic.name) ? undefined : 'Small letters, digits, - and _ only.'}>${(control: Control) => html`<input ...${control} autocomplete="off" spellcheck=${false} placeholder="ticks" value=${topic.name} onInput=${(event: Event) => rename(valueOf(event))} />`}</${Labelled}>
           <button type="button" disabled=${busy || taken || !namePattern.test(topic.name)} onClick=${propose}><${Icon} name="play" size=${12} />${busy ? 'Looking at rows…' : topic.text === '' ? 'Propose a schema' : 'Propose again'}</button>
         </div>`
