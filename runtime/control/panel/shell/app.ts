@@ -97,7 +97,7 @@ function Navigation ({ current }: { readonly current: string | undefined }): VNo
     </ul></nav>
     <div class="side-foot">
       <div class="segments" role="group" aria-label="Colours">${themes.map(([name, icon, label]) => html`<button type="button" class="icon-only" aria-pressed=${choice.value === name} aria-label=${label} title=${label} onClick=${() => { choice.value = name }}><${Icon} name=${icon} size=${14} /></button>`)}</div>
-      <${Menu} label=${session.value?.user ?? ''} icon="access" items=${[{ label: 'Sign out', icon: 'out', onSelect: () => signOut().catch(complain) }]} />
+      <${Menu} label=${session.value?.user ?? ''} icon="access" items=${[{ label: 'My account', icon: 'access', onSelect: () => go(['access', 'me']) }, { label: 'Sign out', icon: 'out', onSelect: () => signOut().catch(complain) }]} />
     </div>
   </aside>`
 }
