@@ -58,10 +58,32 @@ function checkValid (entry: Entry, given: ArgumentsText): void {
 function checkPattern ({ refuse }: Entry, pattern: string): void {
   const path = ['arguments', 'pattern']
   if (/\(\?(?!:)|\\[1-9k]|\\[pPuxcbB]/.test(pattern)) refuse(path, 'looks around, refers back, or has an escape that the engine reads in another way; write it without')
+  // On a text that almost fits it would take longer than the rest of the day, for each row anew.
+  if (repeatsRepetition(pattern)) refuse(path, 'repeats a group in which something is repeated without end; write it without, or with a bound such as {1,20}')
   try {
     // eslint-disable-next-line no-new -- only whether it can be made is asked.
     new RegExp(pattern, 'su')
   } catch {
     refuse(path, `${quote(pattern)} is no regular expression`)
   }
+}
+
+/** Such as `(a+)+`. */
+function repeatsRepetition (pattern: string): boolean {
+  const endless = /^(?:[*+]|\{\d+,\})/
+  // Of each group that is open: whether something in it is repeated.
+  const open = [false]
+  const repeated = (): void => { open[open.length - 1] = true }
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern[i]
+    if (character === '\\') i++
+    else if (character === '[') while (i < pattern.length && pattern[i] !== ']') i += pattern[i] === '\\' ? 2 : 1
+    else if (character === '(') open.push(false)
+    else if (character === ')') {
+      const inner = open.length > 1 && open.pop() === true
+      if (inner && endless.test(pattern.slice(i + 1))) return true
+      if (inner) repeated()
+    } else if (endless.test(pattern.slice(i))) repeated()
+  }
+  return false
 }

@@ -123,7 +123,7 @@ await t.test('changes', async t => {
     t.match((await apply(change, planned.plan)).statusCode, 200)
     t.match(textOf('pipelines/desk.yaml'), secret)
     t.match(textOf('pipelines/desk.yaml'), /# the desk[\s\S]*# kept here/)
-    t.match((await apply({ output: { pipeline: 'desk', name: 'file', definition: null } })).json(), { outcome: 'applied' })
+    t.match((await apply({ output: { pipeline: 'desk', name: 'file', definition: null } })).json(), { outcome: 'unchanged' }, 'a pipeline that does not run')
     t.notMatch(textOf('pipelines/desk.yaml'), /kept here/)
     const rotated = await plan({ output: { pipeline: 'desk', name: 'http', definition: { http: { url: 'https://desk.example.com/other', token: 'another-secret-of-it' } } } })
     t.match(rotated.diffs, [{ secrets: true, added: 0 }])

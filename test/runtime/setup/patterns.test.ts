@@ -4,6 +4,7 @@ import t from 'tap'
 import { compileGlob } from '../../../runtime/intake/glob.ts'
 import { likeMatcher } from '../../../runtime/live/like.ts'
 import { testPipelines } from '../../../runtime/setup/test-thread.ts'
+import { readTopic } from '../../../runtime/schema-file.ts'
 import { makeProject } from '../../system/project.ts'
 import { pipeline, schema } from '../control/endpoint.ts'
 
@@ -41,8 +42,14 @@ await t.test('item 35: an expression of a test of a pipeline ends with its threa
   const { folder } = makeProject(t.testdir(), {
     'schemas/trades.yaml': schema,
     'pipelines/counter.yaml': pipeline.replace('outputs:', 'transforms:\n  - refusing: {}\noutputs:'),
-    'plugins/transforms/refusing/index.ts': `export default { kind: 'transform', description: 'Refuses.', options: {}, open (config, { reject }) { return batch => { for (let i = 0; i < batch.length; i++) reject(i, '${'a'.repeat(40)}!'); return batch } } }`,
+    'plugins/transforms/refusing/index.ts': `export default { kind: 'transform', description: 'Refuses.', options: {}, open (config, { reject }) { return { map (batch) { for (let i = 0; i < batch.length; i++) reject(i, '${'a'.repeat(40)}!'); return batch } } } }`,
     'pipelines/counter.test.yaml': 'tests:\n  - { name: slow, input: [{ n: 1 }], rejected: [{ reason: /^(a+)+$/ }] }\n'
   })
   t.match(await testPipelines(folder, ['counter'], 2000), { passed: 0, failed: [{ faults: [/take more than 2 s/] }] })
+})
+
+await t.test('item 35: a quality rule that repeats repetitions is refused, and others are not', async t => {
+  const read = (pattern: string): unknown => readTopic('schemas/trades.yaml', `fields: { symbol: { type: string } }\nquality:\n  - { metric: invalidValues, field: symbol, arguments: { pattern: ${JSON.stringify(pattern)} }, mustBe: 0 }\n`)
+  for (const pattern of ['^(a+)+$', '^(?:[a-z]*x?)*$', '((a*)b?)+', '(a{2,}){3,}', '(?:[)]+)*']) t.throws(() => read(pattern), { code: 'CONFIG_INVALID', message: /repeats a group/ }, pattern)
+  for (const pattern of ['^[A-Z+*]+$', '^(?:[A-Z]{1,9},)*$', '^(ab)+c*$', '\\(a+\\)+', '^(?:[A-Z]+)?$', '^(?:a+){1,20}$']) t.doesNotThrow(() => read(pattern), pattern)
 })
