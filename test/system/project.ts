@@ -35,7 +35,7 @@ export function makeProject (folder: string, files: Readonly<Record<string, stri
 const shipped = {
   inputs: ['generate', 'file', 'http-server', 'websocket', 'interactive-brokers', 'replay'],
   transforms: ['mapping', 'filter', 'deduplicate'],
-  outputs: ['streaming-database', 'lake', 'file', 'http', 'topic']
+  outputs: ['streaming-database', 'warehouse', 'lake', 'file', 'http', 'topic']
 }
 
 export interface RunningPlatform {

@@ -15,7 +15,8 @@ import type { VNode } from '../../kit/html.ts'
 const REVISIONS = 200
 
 /** When its days were written, and when its pipelines changed. */
-export function ChangesTab ({ dataset: { dataset, lineage } }: { readonly dataset: DatasetDetail }): VNode {
+export function ChangesTab ({ dataset }: { readonly dataset: DatasetDetail }): VNode {
+  const { lineage } = dataset
   const days = useConditions(dataset)
   const allowed = may('platform:read')
   const revisions = useResource<{ revisions: readonly Receipt[] }>(allowed ? `/v1/revisions?limit=${REVISIONS}` : undefined)

@@ -7,31 +7,46 @@ import { classes, html, useEffect, useRef, useState } from '../../kit/html.ts'
 import { count } from '../../kit/number.ts'
 import { href } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
-import type { DayCondition } from './shapes.ts'
+import type { Dataset, DayCondition } from './shapes.ts'
+import type { Resource } from '../../kit/resource.ts'
 import type { VNode } from '../../kit/html.ts'
 
 const DAY_MS = 86_400_000
 const WEEKS = 24
 const EVERY_MS = 30_000
+/** So few stand in one row; more of them in weeks. */
+const FEW_DAYS = 21
 const laneWords = { warehouse: 'warehouse', streaming: 'streaming', both: 'both lanes' } as const
 
 /** The last half year, a cell a day: its colour says how complete it is, the band at its foot in which lane its rows are. */
-export function ConditionStrip ({ name }: { readonly name: string }): VNode {
-  const days = useConditions(name)
+export function ConditionStrip ({ dataset }: { readonly dataset: Dataset }): VNode {
+  const { dataset: name, boundary_day: boundary } = dataset
+  const days = useConditions(dataset)
   const [asTable, setAsTable] = useState(false)
   const grid = useRef<HTMLOListElement>(null)
   const shown = (days.data?.days ?? []).slice(firstOf(days.data?.days ?? []))
+  const few = shown.length <= FEW_DAYS
   // Where it is too narrow for all of them, the newest days are the ones to see.
   useEffect(() => { grid.current?.scrollTo({ left: grid.current.scrollWidth }) }, [asTable, shown.length])
   return html`<${Loaded} of=${days}>${() => html`
     ${asTable
       ? html`<${ConditionTable} days=${shown} />`
-      : html`<ol class="day-grid condition-grid" ref=${grid} aria-label="Days, the oldest first">${shown.map((one, i) => html`<li key=${one.day} style=${i === 0 ? { gridRowStart: new Date(one.day).getUTCDay() + 1 } : {}}><${Cell} name=${name} day=${one} /></li>`)}</ol>`}
+      : html`<ol class=${classes('day-grid condition-grid', few && 'few')} ref=${grid} aria-label="Days, the oldest first">${shown.map((one, i) => html`<li key=${one.day} style=${i === 0 && !few ? { gridRowStart: new Date(one.day).getUTCDay() + 1 } : {}}><${Cell} name=${name} day=${one} /></li>`)}</ol>`}
     <div class="legend day-legend">
       ${(['available', 'degraded', 'pending', 'missing'] as const).map(condition => html`<span><i class=${condition}></i>${condition}</span>`)}
       <span><i class="lane-warehouse"></i>in the warehouse</span><span><i class="lane-streaming"></i>in the streaming database</span>
       <button type="button" class="small end" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? 'Calendar' : 'Table'}</button>
-    </div>`}</${Loaded}>`
+    </div>
+    <p class="soft">${boundaryWords(boundary, shown)}</p>`}</${Loaded}>`
+}
+
+/** Where the two lanes meet, for people who have not heard of it. */
+function boundaryWords (boundary: string | null, days: readonly DayCondition[]): string {
+  if (boundary !== null) return `Days before ${boundary} are in the warehouse: checked, complete, and no longer changing. From ${boundary} on, rows come from the streaming database as they arrive. Every answer reads both sides at one boundary, so that no row is missing and none comes twice.`
+  const filled = days.filter(({ rows }) => rows > 0)
+  return filled.length > 0 && filled.every(({ lane }) => lane === 'warehouse')
+    ? 'All rows are loaded into the warehouse directly: there is nothing to hand over, and no row waits in the streaming database.'
+    : 'No day was handed over to the warehouse yet: all rows come from the streaming database, as they arrive.'
 }
 
 /** Days before the first row are not missing: there was nothing yet. */
@@ -40,9 +55,13 @@ function firstOf (days: readonly DayCondition[]): number {
   return first < 0 ? days.length : first
 }
 
-/** Conditions of the last half year; everything that shows them shares one call. */
-export function useConditions (name: string) {
-  return useResource<{ days: readonly DayCondition[] }>(`/v1/datasets/${encodeURIComponent(name)}/condition?start=${utc(Date.now() - WEEKS * 7 * DAY_MS).slice(0, 10)}`, { every: EVERY_MS })
+/** Conditions of the last half year, or of the half year until its newest row; everything that shows them shares one call. */
+export function useConditions ({ dataset, freshness: { last_event_at: newest } }: Dataset): Resource<{ readonly days: readonly DayCondition[] }> {
+  const span = WEEKS * 7 * DAY_MS
+  const newestMs = newest === null ? Date.now() : Date.parse(newest)
+  const old = newestMs < Date.now() - span
+  const end = old ? `&end=${utc(newestMs + DAY_MS).slice(0, 10)}` : ''
+  return useResource(`/v1/datasets/${encodeURIComponent(dataset)}/condition?start=${utc((old ? newestMs : Date.now()) - span).slice(0, 10)}${end}`, { every: EVERY_MS })
 }
 
 function Cell ({ name, day: { day, condition, rows, lane, reason } }: { readonly name: string, readonly day: DayCondition }): VNode {

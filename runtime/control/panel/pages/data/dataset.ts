@@ -48,7 +48,8 @@ export function DatasetPage ({ name }: { readonly name: string }): VNode {
   </${Page}>`
 }
 
-function Overview ({ dataset: { dataset, owner, topic, key, event_time: eventTime, freshness, rows, boundary_day: boundary, guarantee, columns } }: { readonly dataset: DatasetDetail }): VNode {
+function Overview ({ dataset: whole }: { readonly dataset: DatasetDetail }): VNode {
+  const { dataset, owner, topic, key, event_time: eventTime, freshness, rows, guarantee, columns } = whole
   const range = useResource<DatasetRange>(`/v1/datasets/${encodeURIComponent(dataset)}/range`)
   return html`
     <${Section} title="At a glance"><${Facts} facts=${[
@@ -63,14 +64,7 @@ function Overview ({ dataset: { dataset, owner, topic, key, event_time: eventTim
       ['Topics', html`<code>${topic}</code>`],
       ['Rows are stored', guarantee]
     ]} /></${Section}>
-    <${Section} title="Complete, day by day" note="UTC"><${ConditionStrip} name=${dataset} /><p class="soft">${boundaryWords(boundary)}</p></${Section}>`
-}
-
-/** Where the two lanes meet, for people who have not heard of it. */
-function boundaryWords (boundary: string | null): string {
-  return boundary === null
-    ? 'No day was handed over to the warehouse yet: all rows come from the streaming database, as they arrive.'
-    : `Days before ${boundary} are in the warehouse: checked, complete, and no longer changing. From ${boundary} on, rows come from the streaming database as they arrive. Every answer reads both sides at one boundary, so that no row is missing and none comes twice.`
+    <${Section} title="Complete, day by day" note="UTC"><${ConditionStrip} dataset=${whole} /></${Section}>`
 }
 
 function Fields ({ columns, keys }: { readonly columns: readonly DatasetColumn[], readonly keys: readonly string[] }): VNode {

@@ -6,7 +6,7 @@ import { Section } from '../../parts/page.ts'
 import { RowsTable } from '../../parts/rows-table.ts'
 import { shortUtc } from '../../kit/clock.ts'
 import { html, useMemo, useState } from '../../kit/html.ts'
-import { plural } from '../../kit/number.ts'
+import { plural, seconds } from '../../kit/number.ts'
 import type { Answer, AnswerPage } from './answer.ts'
 import type { Question } from './question.ts'
 import type { VNode } from '../../kit/html.ts'
@@ -19,7 +19,7 @@ export function Result ({ answer, question, keys }: { readonly answer: Answer, r
   const inOrder = useMemo(() => page.question.params['sort'] === 'desc' ? rows.toReversed() : rows, [rows])
   const outdated = JSON.stringify(page.question) !== JSON.stringify(question)
   const title = page.dataset
-  return html`<${Section} title="Answer" note=${`${plural(rows.length, 'row')}${page.next_page_token === null ? '' : ' of more'}, ${Math.round(page.ms)} ms`} actions=${html`<${ViewChoice} drawn=${drawn} onChange=${setDrawn} />`}>
+  return html`<${Section} title="Answer" note=${`${page.next_page_token === null ? '' : 'the first '}${plural(rows.length, 'row')}, in ${page.ms < 1000 ? `${Math.round(page.ms)} ms` : seconds(page.ms / 1000)}`} actions=${html`<${ViewChoice} drawn=${drawn} onChange=${setDrawn} />`}>
     ${outdated && html`<p class="notice-line" role="status">The question was changed since. Run it again to see the answer to it.</p>`}
     ${page.warnings.map(text => html`<p class="notice-line warn" role="status">${text}</p>`)}
     ${drawn

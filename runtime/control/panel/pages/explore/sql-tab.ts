@@ -18,6 +18,8 @@ import type { SqlRows } from './sql-rows.ts'
 
 /** A longer statement is not put into the address. */
 const ADDRESS_CHARS_MAX = 4000
+/** So much of the text behind a fault tells it from others. */
+const PLACE_CHARS = 40
 
 /** One statement that reads, for those who may; what is wrong with it is marked where it stands. */
 export function SqlTab (): VNode {
@@ -39,7 +41,7 @@ export function SqlTab (): VNode {
       if (mine.signal.aborted) return
       const problem = problemOf(error)
       setState({ problem, busy: false })
-      select(area.current, placeOf(problem.detail))
+      select(area.current, placeOf(problem.detail, sql))
     }
   }
   const onInput = (event: Event): void => {
@@ -53,7 +55,7 @@ export function SqlTab (): VNode {
     void run()
   }
   const { rows, problem, busy } = state
-  const at = problem === undefined ? undefined : placeOf(problem.detail)
+  const at = problem === undefined ? undefined : placeOf(problem.detail, sql)
   return html`
     <form class="section question" aria-label="SQL" onSubmit=${(event: Event) => { event.preventDefault(); void run() }}>
       <div class="field"><label for="sql">SELECT, DESCRIBE, SHOW TABLES</label><textarea id="sql" ref=${area} class="mono" rows="7" spellcheck=${false} autocapitalize="off" aria-invalid=${at === undefined ? undefined : true} aria-describedby="sql-place" value=${sql} placeholder=${exampleOf(datasets)} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
@@ -61,7 +63,7 @@ export function SqlTab (): VNode {
       <footer><button type="submit" class="primary" disabled=${busy || sql.trim() === ''}><${Icon} name="play" />${busy ? 'Running…' : 'Run'}</button>
         <span class="faint small">Datasets: ${datasets.map(({ dataset }) => dataset).join(', ')}. What comes recently: <code>realtime.…</code>, the warehouse: <code>history.…</code></span></footer>
     </form>
-    ${problem !== undefined && html`<${ProblemBox} problem=${problem} />`}
+    ${problem !== undefined && html`<${ProblemBox} problem=${withoutPlace(problem)} />`}
     ${rows !== undefined && html`<${SqlAnswer} answer=${rows} />`}`
 }
 
@@ -78,10 +80,22 @@ function exampleOf (datasets: readonly Dataset[]): string {
   return found === undefined ? 'SELECT 1' : `SELECT ${found.key[0] ?? ''}, count() FROM ${found.dataset} GROUP BY ${found.key[0] ?? ''}`
 }
 
-/** Where the platform says that the statement is wrong, from 0; undefined: it does not say. */
-function placeOf (detail: string): number | undefined {
-  const [, position] = /failed at position (\d+)/.exec(detail) ?? []
-  return position === undefined ? undefined : Number(position) - 1
+/** ClickHouse tells a position in the statement as it got it, in which names have been replaced: what it read there is looked for. */
+const fault = / at position \d+ \((.*?)\)(?: \(line \d+, col \d+\))?(?::\s*([^]*?)\.? Expected|)/
+
+/** Where the statement is wrong, from 0; undefined: nobody can say. */
+function placeOf (detail: string, sql: string): number | undefined {
+  const [, word, rest = ''] = fault.exec(detail) ?? []
+  if (word === undefined) return undefined
+  if (word === 'end of query') return sql.trimEnd().length
+  const begin = rest.replace(/[….]+$/, '').trim().slice(0, PLACE_CHARS)
+  const at = begin === '' ? -1 : sql.indexOf(begin)
+  const found = at < 0 ? sql.lastIndexOf(word) : at
+  return found < 0 ? undefined : found
+}
+
+function withoutPlace (problem: Problem): Problem {
+  return { ...problem, detail: problem.detail.replace(/ at position \d+ \((.*?)\)(?: \(line \d+, col \d+\))?/, ' at $1') }
 }
 
 function lineOf (text: string, at: number): number {
