@@ -104,7 +104,7 @@ function evidenceOf ({ engine, warehouse, topics, disk, canary, pipelines, jobs,
   const failed = jobs.filter(({ last }) => last?.state === 'failed')
   return [
     { what: 'canary', ok: canary.state === 'ok', detail: canary.at === 0 ? canary.state : `arrived everywhere ${Math.round((now - canary.at) / 1000)} s after it was made` },
-    { what: 'datasets', ok: datasets.every(({ state }) => state === 'fresh' || state === 'closed' || state === 'quiet'), detail: datasets.length === 0 ? 'there are none' : freshnessOf(datasets.map(({ state }) => state)) },
+    { what: 'datasets', ok: datasets.every(({ state }) => state === 'fresh' || state === 'closed' || state === 'quiet'), detail: datasets.length === 0 ? 'there are none' : freshText(datasets.map(({ state }) => state)) },
     { what: 'pipelines', ok: running.length === pipelines.length, detail: `${running.length} of ${pipelines.length} are as they should be` },
     { what: 'jobs', ok: failed.length === 0, detail: failed.length === 0 ? 'none has failed' : `${failed.map(({ task }) => task.id).join(', ')} failed` },
     { what: 'broker', ok: topics.known, detail: topics.known ? `${topics.value.size} topics` : topics.reason },
@@ -122,7 +122,7 @@ function count (number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
-function freshnessOf (states: readonly string[]): string {
+function freshText (states: readonly string[]): string {
   const closed = states.filter(state => state === 'closed').length
   return `${states.filter(state => state === 'fresh').length} of ${states.length} are fresh${closed === 0 ? '' : `, the market of ${closed} is closed`}`
 }
