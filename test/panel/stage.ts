@@ -73,9 +73,11 @@ export async function openStage (t: Test, more: Readonly<Record<string, string>>
     for (const platform of started) await platform.kill()
   })
   const project = makeProject(join(t.testdir(), 'project'), { ...files, ...more })
-  const [platform, browser] = await Promise.all([startPlatform(project, { TWOLANE_ADMIN_TOKEN: adminToken }), chromium.launch({ executablePath: executablePath as string, args: ['--no-sandbox', '--disable-dev-shm-usage'] })])
-  started.push(platform)
-  browsers.push(browser)
+  // Whatever was started is ended, also where the other one fails.
+  const [platform, browser] = await Promise.all([
+    startPlatform(project, { TWOLANE_ADMIN_TOKEN: adminToken }).then(one => { started.push(one); return one }),
+    chromium.launch({ executablePath: executablePath as string, args: ['--no-sandbox', '--disable-dev-shm-usage'] }).then(one => { browsers.push(one); return one })
+  ])
   await eventually('rows of the stream', async () => {
     const { body } = await platform.api<{ steps: ReadonlyArray<{ step: string, rows_per_second: number }> }>('GET', '/v1/pipelines/ticks')
     return body.steps?.some(({ step, rows_per_second: rate }) => step === 'outputs.streaming-database' && rate > 0) ? true : undefined

@@ -89,6 +89,8 @@ function Input (props: InputProps): VNode {
   const { schema, value, onChange, control } = props
   const type = typeOf(schema)
   const placeholder = schema.default === undefined ? undefined : shown(schema.default)
+  // A variable stands where a value of any type may stand.
+  if (isVariable(value)) return html`<input ...${control} type="text" class="mono" spellcheck=${false} value=${value} onInput=${(event: Event) => onChange(textOf(event) === '' ? undefined : textOf(event))} />`
   if (schema.enum !== undefined) return html`<${Choice} ...${props} options=${schema.enum} placeholder=${placeholder} />`
   if (type === 'boolean') return html`<input ...${control} type="checkbox" checked=${value ?? schema.default ?? false} onChange=${(event: Event) => onChange((event.target as HTMLInputElement).checked)} />`
   if (isNumber(type)) return html`<input ...${control} type="number" step=${type === 'integer' ? 1 : 'any'} min=${schema.minimum} max=${schema.maximum} placeholder=${placeholder} value=${value ?? ''} onInput=${(event: Event) => onChange(textOf(event) === '' ? undefined : Number(textOf(event)))} />`
@@ -156,10 +158,17 @@ export function checkValues (schema: FieldSchema, values: Values, path = ''): Re
 }
 
 function wrongOf ({ pattern, minimum, maximum }: FieldSchema, value: unknown): string | undefined {
+  // What a variable holds is known to the platform only.
+  if (isVariable(value)) return undefined
   if (typeof value === 'string' && pattern !== undefined && !new RegExp(pattern, 'u').test(value)) return `It must match ${pattern}.`
   if (typeof value === 'number' && minimum !== undefined && value < minimum) return `It must be ${minimum} or more.`
   if (typeof value === 'number' && maximum !== undefined && value > maximum) return `It must be ${maximum} or less.`
   return undefined
+}
+
+/** `${NAME}` or `${NAME:default}`, as files have it. */
+function isVariable (value: unknown): boolean {
+  return typeof value === 'string' && /\$\{[A-Za-z_]\w*(?::[^}]*)?\}/.test(value)
 }
 
 /** The problems of an answer by the path of the field that they are about; JSON pointers (`body/options/host`) and dots both. */

@@ -33,7 +33,7 @@ export function AuditLog (): VNode {
   const first = useResource<Entries>(path, { every: EVERY_MS })
   const valueOf = (event: Event): string => (event.target as HTMLInputElement).value
   return html`<${Section} title="Audit log" note="newest first, UTC" actions=${html`<${Verify} /><button type="button" class="small" onClick=${download}><${Icon} name="down" size=${12} />Export all</button>`}>
-    <div class="filters top padded">
+    <div class="filters top narrow padded">
       <${Labelled} label="User">${(control: Control) => html`<input ...${control} type="search" autocomplete="off" value=${user ?? ''} onChange=${(event: Event) => setQuery({ user: valueOf(event) })} />`}</${Labelled}>
       <${Labelled} label="Action" hint="how it begins, such as token">${(control: Control) => html`<input ...${control} type="search" autocomplete="off" value=${action ?? ''} onChange=${(event: Event) => setQuery({ action: valueOf(event) })} />`}</${Labelled}>
       <${Labelled} label="Outcome">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ outcome: valueOf(event) })}>${['', 'ok', 'refused', 'failed'].map(one => html`<option value=${one} selected=${one === (outcome ?? '')}>${one === '' ? 'all' : one}</option>`)}</select>`}</${Labelled}>

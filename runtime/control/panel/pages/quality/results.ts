@@ -31,7 +31,7 @@ export function Results ({ rules, query }: { readonly rules: readonly QualityRul
   const fits = ({ scope, from, at }: QualityResult): boolean => day === undefined || (scope === 'day' ? from >= start && from < start + DAY_MS : at >= start && at < start + DAY_MS)
   if (!allowed) return html`<${Section} title="Results"><${Empty} title="Needs the scope topics:read">Results hold rows that broke the rules, as they came from the source.</${Empty}></${Section}>`
   return html`<${Section} title="Results" note="newest first" actions=${html`<a class="button small" href=${href(['quality'], { tab: 'rejected', topic })}>Rejected rows of ${topic}</a>`}>
-    <div class="filters top padded">
+    <div class="filters top narrow padded">
       <${Labelled} label="Dataset">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ topic: valueOf(event), rule: undefined })}>${topics.map(one => html`<option value=${one} selected=${one === topic}>${one}</option>`)}</select>`}</${Labelled}>
       <${Labelled} label="Rule">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ rule: valueOf(event) })}><option value="" selected=${rule === undefined}>all</option>${rules.filter(one => one.topic === topic).map(one => html`<option value=${one.rule} selected=${one.rule === rule}>${one.rule}</option>`)}</select>`}</${Labelled}>
       <${Labelled} label="State">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ level: valueOf(event) })}>${[['', 'all'], ['ok', 'holds'], ['warn', 'warns'], ['error', 'fails']].map(([value, word]) => html`<option value=${value} selected=${value === (level ?? '')}>${word}</option>`)}</select>`}</${Labelled}>

@@ -55,6 +55,7 @@ function Edited ({ path, before, isNew }: { readonly path: string, readonly befo
   const [problems, setProblems] = useState<readonly FileProblem[]>([])
   const [receipt, setReceipt] = useState<Receipt>()
   const mayWrite = may('pipelines:write')
+  const [, topic] = /^schemas\/([a-z0-9_.-]+)\.yaml$/.exec(path) ?? []
   const plan = (next: string | null): void => {
     setReceipt(undefined)
     setChange({ at: (change?.at ?? 0) + 1, body: { files: [{ path, text: next }] } })
@@ -70,6 +71,7 @@ function Edited ({ path, before, isNew }: { readonly path: string, readonly befo
       <button type="button" class="primary" disabled=${text === before && !isNew} onClick=${() => plan(text)}>Plan the change</button>
       <button type="button" disabled=${text === before} onClick=${() => edit(before)}>Undo</button>
       ${!isNew && html`<button type="button" class="danger" onClick=${() => plan(null)}><${Icon} name="trash" size=${12} />Remove the file</button>`}
+      ${topic !== undefined && !isNew && html`<a href=${href(['setup', 'teardown', 'topic', topic])}>Tear down the topic</a><a href=${href(['setup', 'teardown', 'dataset', topic])}>Tear down the dataset</a>`}
     </div>`}
     ${receipt !== undefined ? html`<${Applied} receipt=${receipt} />` : change !== undefined && html`<${Review} key=${change.at} change=${change.body} onPlan=${(found: Plan) => setProblems(found.problems.filter(one => one.file === path))} onApplied=${setReceipt} />`}
   </${Section}>`

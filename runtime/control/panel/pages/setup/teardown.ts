@@ -5,11 +5,12 @@ import { Loaded, ProblemBox } from '../../parts/problem.ts'
 import { say } from '../../parts/toast.ts'
 import { post, problemOf } from '../../kit/api.ts'
 import { html, useState } from '../../kit/html.ts'
-import { go } from '../../kit/route.ts'
+import { go, href } from '../../kit/route.ts'
 import { refresh, useResource } from '../../kit/resource.ts'
 import { may } from '../../kit/session.ts'
 import type { Problem } from '../../kit/api.ts'
 import type { VNode } from '../../kit/html.ts'
+import type { PipelineStatus } from '../../kit/shapes.ts'
 
 interface Plan {
   readonly kind: string
@@ -22,6 +23,7 @@ interface Plan {
 /** What would go and what would stay, before it goes for good. */
 export function Teardown ({ kind, name }: { readonly kind: string, readonly name: string }): VNode {
   const plan = useResource<Plan>(`/v1/teardown/${encodeURIComponent(kind)}/${encodeURIComponent(name)}`)
+  const pipeline = useResource<PipelineStatus>(kind === 'pipeline' ? `/v1/pipelines/${encodeURIComponent(name)}` : undefined)
   const [rows, setRows] = useState(false)
   const [asks, setAsks] = useState(false)
   return html`<${Page} name=${`Tear down ${name}`} note=${`The ${kind} ${name}, for good`} crumbs=${[{ title: 'Setup', path: ['setup'] }]}>
@@ -38,7 +40,7 @@ export function Teardown ({ kind, name }: { readonly kind: string, readonly name
         <div class="buttons"><button type="button" class="danger" disabled=${found.readers.length > 0} onClick=${() => setAsks(true)}><${Icon} name="trash" size=${12} />Tear down ${name}…</button></div>
         ${asks && html`<${Ask} kind=${kind} name=${name} rows=${rows} onClose=${() => setAsks(false)} />`}`
     }}</${Loaded}>
-    ${kind === 'pipeline' && html`<p class="faint small">The topic and the dataset of a pipeline are torn down on their own, at <code>#/setup/teardown/topic/name</code> and <code>#/setup/teardown/dataset/name</code>, once nothing fills them.</p>`}
+    ${pipeline.data !== undefined && html`<p class="faint small">Its topic and its dataset are torn down on their own, once nothing fills them: <a href=${href(['setup', 'teardown', 'topic', pipeline.data.topic])}>the topic ${pipeline.data.topic}</a>, <a href=${href(['setup', 'teardown', 'dataset', pipeline.data.topic])}>the dataset ${pipeline.data.topic}</a>.</p>`}
   </${Page}>`
 }
 
