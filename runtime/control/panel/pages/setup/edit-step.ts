@@ -31,9 +31,9 @@ export function EditStep ({ kind, pipeline, step }: { readonly kind: Kind, reado
 
 function Chosen ({ kind, pipeline, step, detail, plugins }: { readonly kind: Kind, readonly pipeline: string, readonly step: string, readonly detail: Detail, readonly plugins: readonly Plugin[] }): VNode {
   const name = step.slice(step.indexOf('.') + 1)
-  const { definition, resolved } = detail
-  const [first] = useState(definition)
-  const written = kind === 'input' ? first?.input : first?.outputs?.find(one => nameOf(one, plugins) === name)
+  // As it was when the form was opened: a step that was taken out just now still has its receipt to show.
+  const [{ definition, resolved }] = useState(detail)
+  const written = kind === 'input' ? definition?.input : definition?.outputs?.find(one => nameOf(one, plugins) === name)
   const used = kind === 'input' ? resolved?.input?.plugin : resolved?.outputs.find(one => one.name === step)?.plugin
   const plugin = plugins.find(one => one.name === used)
   if (written === undefined || plugin === undefined) {
