@@ -10,6 +10,7 @@
 // has taken over the writer of a key knows that all that this writer began is settled, and does not wait for others.
 
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeBatches, encodeHeaders, places, RecordPacker } from './records.ts'
 import { fetchRequest } from './requests.ts'
 import { ensureInternalTopics, internalTopics } from './topics.ts'
@@ -33,6 +34,9 @@ export interface TopicState {
 export interface GroupPlace { readonly group: string, readonly partition: number }
 
 const FETCH_BYTES = 8 * 2 ** 20
+/** A broker that has just begun may answer without the batches that it has; asked again, it gives them. */
+const EMPTY_MS_MAX = 2000
+const EMPTY_POLL_MS = 20
 const noHeaders = encodeHeaders({})
 
 export const producerKey = (topic: string, name: string): string => `producer:${topic}/${name}`
@@ -132,6 +136,7 @@ class View {
 
   async #read (): Promise<void> {
     const place = { topic: this.#topic, partition: this.#partition, bytes: FETCH_BYTES, waitMs: 0, uncommitted: true }
+    let emptySince: number | undefined
     while (true) {
       const { end, bytes } = await this.#cluster.patiently(async () => (await this.#cluster.leader(this.#topic, this.#partition)).send(fetchRequest({ ...place, offset: this.#next })), { topic: this.#topic })
       for (const batch of decodeBatches(bytes, `${this.#topic}/${this.#partition}`)) {
@@ -139,8 +144,15 @@ class View {
         this.#next = Math.max(this.#next, batch.next)
       }
       if (this.#next >= end) return
-      // A compacted topic may end with offsets that no batch has any more.
-      if (bytes.length === 0) this.#next = end
+      if (bytes.length > 0) {
+        emptySince = undefined
+        continue
+      }
+      // A compacted topic may end with offsets that no batch has any more. To take a broker that is not ready for that
+      // would pass over what a writer has saved: its rows would come twice.
+      emptySince ??= performance.now()
+      if (performance.now() - emptySince > EMPTY_MS_MAX) this.#next = end
+      else await sleep(EMPTY_POLL_MS)
     }
   }
 
