@@ -103,7 +103,8 @@ async function maintain (t: Test, stage: Stage): Promise<void> {
     await eventually('the pipeline is gone', async () => (await stage.platform.api('GET', '/v1/pipelines/made')).status === 404 ? true : undefined)
   })
 
-  t.same(complaints, [])
+  // What is gone is asked for once more by the page that shows it.
+  t.same(complaints.filter(text => !/404 .*\/made$/.test(text)), [])
   await context.close()
 }
 
@@ -119,7 +120,7 @@ async function administer (t: Test, stage: Stage): Promise<void> {
     await page.getByRole('heading', { name: 'nora' }).waitFor()
 
     await page.getByRole('button', { name: 'Add a grant' }).click()
-    await page.getByLabel('Dataset').fill('ticks')
+    await page.getByRole('combobox', { name: /^Dataset/ }).fill('ticks')
     await page.getByRole('checkbox', { name: /^All columns/ }).uncheck()
     await page.getByRole('checkbox', { name: 'price', exact: true }).uncheck()
     await page.getByRole('button', { name: 'Add a condition on rows' }).click()

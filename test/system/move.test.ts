@@ -50,7 +50,7 @@ const files = {
   'pipelines/trades.yaml': `
 input:
   generate:
-    rate: 5000
+    rate: 2500
     count: ${ROWS}
 ${fields}
 topic: trades

@@ -36,16 +36,15 @@ export function Files (): VNode {
     </${Section}>
     ${file === undefined
       ? html`<${Section} title="No file is chosen"><${Empty} title="Choose a file">Whatever is changed is planned first: what differs, what is wrong and on which line, what starts and stops.</${Empty}></${Section}>`
-      : html`<${FileEditor} key=${file} path=${file} exists=${found.some(one => one.path === file)} />`}
+      : html`<${FileEditor} key=${file} path=${file} />`}
     ${isNew && html`<${NewFile} onClose=${() => setNew(false)} />`}
   </div>`}</${Loaded}>`
 }
 
-function FileEditor ({ path, exists }: { readonly path: string, readonly exists: boolean }): VNode {
-  // A file that is new has nothing to be read.
-  const [isNew] = useState(!exists)
-  const file = useResource<FileText>(isNew ? undefined : `/v1/files/${path}`)
-  if (isNew) return html`<${Edited} path=${path} before="" isNew />`
+function FileEditor ({ path }: { readonly path: string }): VNode {
+  const file = useResource<FileText>(`/v1/files/${path}`)
+  // Only the platform knows: the list beside it may be older than the file.
+  if (file.problem?.status === 404) return html`<${Edited} path=${path} before="" isNew />`
   return html`<${Loaded} of=${file}>${(found: FileText) => html`<${Edited} key=${found.hash} path=${path} before=${found.text} isNew=${false} />`}</${Loaded}>`
 }
 
