@@ -23,6 +23,9 @@ export interface Touched {
   readonly users: readonly string[]
 }
 
+/** Receipts that are looked through for the newest reload that was applied. */
+const RECEIPTS_MAX = 20
+
 export interface Watch {
   readonly health: Health
   readonly alerts: Alerts
@@ -52,10 +55,11 @@ export function openWatch (platform: Omit<Platform, 'watch'>): Watch {
   health.addSource(() => tests.notes())
   health.addWatcher(verdict => alerts.watch(verdict))
   health.addWatcher(() => {
-    const [newest] = store.receipts(1)
-    if (!tests.isNew(newest?.outcome === 'applied' ? newest.revision : 0)) return
+    // One that was refused may have come after it.
+    const applied = store.receipts(RECEIPTS_MAX).find(({ outcome }) => outcome === 'applied')
+    if (!tests.isNew(applied?.revision ?? 0)) return
     try {
-      jobs.start('tests', { startedBy: `reload ${newest?.revision}`, params: { only: 'quick' } })
+      jobs.start('tests', { startedBy: `reload ${applied?.revision}`, params: { only: 'quick' } })
     } catch (error) {
       // Tests that run already see the new files as well as these would.
       log.info({ reason: describe(error) }, 'The tests after a reload were left out')

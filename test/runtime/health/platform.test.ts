@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { main } from '../../../runtime/cli/main.ts'
 import { capture } from '../cli/capture.ts'
 import { eventually, makeProject, root, startPlatform } from '../../system/project.ts'
-import { readFileSync, symlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 interface Health { readonly state: string, readonly sentence: string, readonly canary: { readonly state: string, readonly hops: ReadonlyArray<{ readonly hop: string, readonly ms: number, readonly at: string | null }> }, readonly problems: ReadonlyArray<{ readonly id: string, readonly touches: { readonly datasets: readonly string[] } }>, readonly changes: readonly unknown[] }
 
@@ -14,7 +14,6 @@ const pipeline = shipped('pipelines/canary.yaml').replace('0.016666666666666666'
 
 await t.test('a platform with a canary', async t => {
   const project = makeProject(join(t.testdir(), 'project'), { 'schemas/canary.yaml': shipped('schemas/canary.yaml'), 'pipelines/canary.yaml': pipeline })
-  symlinkSync(join(root, 'plugins', 'outputs', 'warehouse'), join(project.folder, 'plugins', 'outputs', 'warehouse'))
   const platform = await startPlatform(project, { TWOLANE_BACKUP_TO: join(project.folder, 'backups') })
   t.teardown(() => platform.kill())
 
