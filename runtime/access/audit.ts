@@ -6,8 +6,8 @@
 
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { transaction } from '../sqlite.ts'
 import { ChainCheck, FIRST_HASH, hashOf } from './audit-chain.ts'
-import { transaction } from './tables.ts'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { AuditEntry, Verdict } from './audit-chain.ts'
 import type { Json } from '../plugin.ts'

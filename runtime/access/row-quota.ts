@@ -2,7 +2,7 @@
 // the rows of a second, not those of the day.
 
 import { PlatformError } from '../errors.ts'
-import { transaction } from './tables.ts'
+import { transaction } from '../sqlite.ts'
 import type { DatabaseSync } from 'node:sqlite'
 
 const WRITE_MS = 1000

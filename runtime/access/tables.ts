@@ -37,16 +37,3 @@ export function makeTables (database: DatabaseSync): void {
       when old.seq > (select coalesce(max(seq), 0) from audit_archived) begin select raise(abort, 'the audit log is not shortened'); end;
   `)
 }
-
-/** Runs `work` so that either all of what it changes stays, or nothing. */
-export function transaction<T> (database: DatabaseSync, work: () => T): T {
-  database.exec('begin immediate')
-  try {
-    const result = work()
-    database.exec('commit')
-    return result
-  } catch (error) {
-    database.exec('rollback')
-    throw error
-  }
-}

@@ -7,6 +7,7 @@
 
 import { groupOf } from '../run.ts'
 import { describeTable } from '../clickhouse/migrate.ts'
+import { positionChunks } from '../clickhouse/position-chunks.ts'
 import { quoteName, quoteTable, quoteText } from '../clickhouse/sql.ts'
 import { findTables, makeTable, textOf } from '../move/tables.ts'
 import { qualityTable } from '../quality/results.ts'
@@ -117,8 +118,7 @@ async function digest (client: ClickHouse, table: TableName, { columns, where, s
 }
 
 async function storeRows (client: ClickHouse, table: TableName, { columns, where, chunked, place, signal, onRows }: RowsBackup & Rows): Promise<TablePart['blobs']> {
-  const chunk = `(_topic, _partition, intDiv(_offset, ${ROWS_AT_ONCE}))`
-  const groups = chunked ? await chunksOf(client, table, { chunk, where, signal }) : [{ condition: '1', rows: 0 }]
+  const groups = chunked ? await positionChunks(client, table, where, ROWS_AT_ONCE, { settings: boundedSettings, signal }) : [{ condition: '1', rows: 0 }]
   const blobs: Array<TablePart['blobs'][number]> = []
   for (const { condition, rows } of groups) {
     signal.throwIfAborted()
@@ -127,22 +127,6 @@ async function storeRows (client: ClickHouse, table: TableName, { columns, where
     onRows(rows)
   }
   return blobs
-}
-
-async function chunksOf (client: ClickHouse, table: TableName, { chunk, where, signal }: { readonly chunk: string, readonly where: string, readonly signal: AbortSignal }): Promise<Array<{ readonly condition: string, readonly rows: number }>> {
-  const chunks = await client.rows<{ chunk: [string, number, string], rows: string }>(`SELECT ${chunk} AS chunk, count() AS rows FROM ${quoteTable(table)} WHERE ${where} GROUP BY chunk ORDER BY chunk`, { settings: boundedSettings, signal })
-  const groups: Array<{ condition: string, rows: number }> = []
-  for (let i = 0; i < chunks.length;) {
-    const together: string[] = []
-    let rows = 0
-    do {
-      const { chunk: [topic, partition, part], rows: more } = chunks[i++] as typeof chunks[number]
-      together.push(`(${quoteText(topic)}, ${partition}, ${part})`)
-      rows += Number(more)
-    } while (i < chunks.length && rows + Number(chunks[i]?.rows) <= ROWS_AT_ONCE)
-    groups.push({ condition: `${chunk} IN (${together.join(', ')})`, rows })
-  }
-  return groups
 }
 
 export interface TablesRestore {

@@ -9,6 +9,7 @@
 //
 // Bounds: 400 days; names of a day and kind, the rest goes to `others`.
 
+import { transaction } from '../sqlite.ts'
 import type { DatabaseSync } from 'node:sqlite'
 
 export const usageKinds = ['cpu_seconds', 'disk_byte_hours', 'store_byte_hours', 'store_writes', 'store_reads', 'sent_bytes', 'hours'] as const
@@ -50,8 +51,7 @@ export class UsageLedger {
     const names = new Map<string, number>(usageKinds.map(kind => [kind, (this.#database.prepare('select count(*) as n from usage_days where day = ? and kind = ?').get(day, kind) as { n: number }).n]))
     const known = this.#database.prepare('select 1 from usage_days where day = ? and kind = ? and name = ?')
     const add = this.#database.prepare('insert into usage_days values (?1, ?2, ?3, ?4) on conflict do update set amount = amount + ?4')
-    this.#database.exec('begin immediate')
-    try {
+    transaction(this.#database, () => {
       for (const { kind, name, amount } of used) {
         if (!(amount > 0) || !Number.isFinite(amount)) continue
         const isNew = known.get(day, kind, name) === undefined
@@ -60,11 +60,7 @@ export class UsageLedger {
         add.run(day, kind, isNew && count >= NAMES_MAX ? OTHERS : name, amount)
       }
       this.#database.prepare('delete from usage_days where day < ?').run(dayOf(now - DAYS_KEPT * DAY_MS))
-      this.#database.exec('commit')
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('rollback')
-      throw error
-    }
+    })
   }
 
   /** Of the days [from, to), as 2024-01-02. */

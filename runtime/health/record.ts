@@ -5,6 +5,7 @@
 //   health_looks    when a user looked the last time, and the time before that
 //   disk_samples    room on the disk, one row an hour
 
+import { transaction } from '../sqlite.ts'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Problem, State, Verdict } from './verdict.ts'
 
@@ -45,7 +46,7 @@ export class HealthRecord {
   /** Opens and closes incidents, and counts the time since the look before in the state of now. Times are ms since 1970. */
   note ({ at, state, problems }: Pick<Verdict, 'at' | 'state' | 'problems'>): void {
     const errors = problems.filter(({ severity }) => severity === 'error')
-    this.#transaction(() => {
+    transaction(this.#database, () => {
       const open = this.#open()
       for (const { id, part, cause } of errors) {
         if (open.some(one => one.problem === id)) continue
@@ -109,17 +110,6 @@ export class HealthRecord {
       from = to
     }
     this.#database.prepare('delete from health_days where day < ?').run(dayOf(at - DAYS_MAX * DAY_MS))
-  }
-
-  #transaction (work: () => void): void {
-    this.#database.exec('begin immediate')
-    try {
-      work()
-      this.#database.exec('commit')
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('rollback')
-      throw error
-    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { localTable, onCluster } from '../clickhouse/cluster.ts'
 import { describeTable, ensureTable } from '../clickhouse/migrate.ts'
+import { positionChunks } from '../clickhouse/position-chunks.ts'
 import { quoteName, quoteTable, quoteText } from '../clickhouse/sql.ts'
 import { PlatformError } from '../errors.ts'
 import { WAREHOUSE } from '../warehouse/boundary.ts'
@@ -140,18 +141,9 @@ async function daysOf (client: ClickHouse, { name, columns }: SourceTable): Prom
 }
 
 async function copyDay (source: ClickHouse, target: ClickHouse, { table: { name, columns }, day, progress }: { readonly table: SourceTable, readonly day: string, readonly progress: Progress }): Promise<void> {
-  const chunk = `(_topic, _partition, intDiv(_offset, ${ROWS_AT_ONCE}))`
-  const ofDay = `FROM ${quoteTable(name)} WHERE _partition_id = ${quoteText(day)}`
-  const chunks = await source.rows<{ chunk: [string, number, string], rows: string }>(`SELECT ${chunk} AS chunk, count() AS rows ${ofDay} GROUP BY chunk ORDER BY chunk`)
-  for (let i = 0; i < chunks.length;) {
-    const together: string[] = []
-    let rows = 0
-    do {
-      const { chunk: [topic, partition, part], rows: more } = chunks[i++] as typeof chunks[number]
-      together.push(`(${quoteText(topic)}, ${partition}, ${part})`)
-      rows += Number(more)
-    } while (i < chunks.length && rows + Number(chunks[i]?.rows) <= ROWS_AT_ONCE)
-    const stream = await source.native(`SELECT ${listOf(columns)} ${ofDay} AND ${chunk} IN (${together.join(', ')})`)
+  const ofDay = `_partition_id = ${quoteText(day)}`
+  for (const { condition, rows } of await positionChunks(source, name, ofDay, ROWS_AT_ONCE)) {
+    const stream = await source.native(`SELECT ${listOf(columns)} FROM ${quoteTable(name)} WHERE ${ofDay} AND ${condition}`)
     await target.insertNative(name, columns.map(({ name }) => name), stream)
     progress.rows(textOf(name), rows)
   }
