@@ -6,7 +6,8 @@ import { createServer } from 'node:http'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, root } from './system/project.ts'
+import { root } from './system/project.ts'
+import { eventually } from './waiting.ts'
 import type { AddressInfo } from 'node:net'
 
 interface Instruction { readonly name: string, readonly value: string }

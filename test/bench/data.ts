@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectClickHouse } from '../../runtime/clickhouse/client.ts'
 import { startEmbedded } from '../../runtime/clickhouse/embedded.ts'
-import { eventually, makeProject, startPlatform } from '../system/project.ts'
+import { makeProject, startPlatform } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 
 const [seconds, millions] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 1)]
 const folder = mkdtempSync(join(tmpdir(), 'twolane-data-'))

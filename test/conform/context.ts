@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { field } from '../../runtime/schema.ts'
+import { WAIT_MS_MAX } from '../waiting.ts'
 import type { Context, Health, Json, Row, Services, Topic, Run } from '../../runtime/plugin.ts'
 import type { Field } from '../../runtime/schema.ts'
 
@@ -104,9 +105,9 @@ export function fakeContext (options: FakeOptions = {}): FakeContext {
   }
 }
 
-/** Resolves when `holds` does; throws when it never does. The limit is far beyond what a loaded machine needs. */
-export async function until (holds: () => boolean | Promise<boolean>, what: string, limitMs = 60_000): Promise<void> {
-  const giveUpAt = performance.now() + limitMs
+/** Resolves when `holds` does; throws when it never does. */
+export async function until (holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const giveUpAt = performance.now() + WAIT_MS_MAX
   while (!await holds()) {
     if (performance.now() > giveUpAt) throw new Error(`never happened: ${what}`)
     await sleep(5)

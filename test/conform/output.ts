@@ -55,7 +55,7 @@ interface Stage {
 }
 
 // Far beyond the time limit of a second that a subject's configuration has.
-const settleMs = 15_000
+const settleMs = 60_000
 const rowsOfPortion = 100
 
 export async function conformOutput<O extends Options> (t: Test, subject: OutputSubject<O>): Promise<void> {

@@ -6,7 +6,8 @@ import t from 'tap'
 import { openKafka } from '../../runtime/broker/kafka/kafka.ts'
 import { kafkaDefaults } from '../../runtime/broker/kafka/options.ts'
 import { PlatformError } from '../../runtime/errors.ts'
-import { eventually, makeProject, startPlatform } from '../system/project.ts'
+import { makeProject, startPlatform } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import { makeAuthority } from './certificates.ts'
 import { noOwnKafka, startKafka } from './server.ts'
 import type { KafkaConfig, KafkaLogin } from '../../runtime/broker/kafka/options.ts'
@@ -108,7 +109,7 @@ await t.test('a platform that Kafka does not let in says why, shows no password,
   const says = (pattern: RegExp): Promise<true> => eventually(`health says ${pattern}`, async () => {
     const { status, body } = await platform.api('GET', '/readyz')
     return (status === 503 && pattern.test(JSON.stringify(body))) || undefined
-  }, 60_000)
+  })
   await says(/the certificate of the broker has expired/)
   await server.stop()
   await server.start(both(good, 'another-one'))
@@ -118,7 +119,7 @@ await t.test('a platform that Kafka does not let in says why, shows no password,
   await eventually('all rows are in the database', async () => {
     const [found] = await platform.query<{ rows: string }>('select count() as rows from streaming.numbers').catch(() => [])
     return found?.rows === '100' || undefined
-  }, 60_000)
+  })
   t.equal(await platform.stop(), 0)
   t.notMatch(platform.output(), /sesame/)
 })

@@ -9,10 +9,10 @@ import { fromRows } from '../../runtime/batch.ts'
 import { openKafka } from '../../runtime/broker/kafka/kafka.ts'
 import { kafkaDefaults } from '../../runtime/broker/kafka/options.ts'
 import { readTopic } from '../../runtime/schema-file.ts'
-import { eventually } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import { noKcat, readWithKcat } from './kcat.ts'
 import { noOwnKafka, startKafka } from './server.ts'
-import { arrived, health, inDatabase, MS_MAX, outputs, ROWS, says, schema, setUp } from './trades.ts'
+import { arrived, health, inDatabase, outputs, ROWS, says, schema, setUp } from './trades.ts'
 import type { Batch } from '../../runtime/batch.ts'
 import type { Assignment } from '../../runtime/broker/broker.ts'
 import type { KafkaServer } from './server.ts'
@@ -76,7 +76,7 @@ await t.test('a topic that was deleted under load is made again, what came after
   const last = await eventually('the last row is in the database', async () => {
     const [found] = await platform.query<{ last: string }>('select max(n) as last from streaming.trades')
     return Number(found?.last) === ROWS ? Number(found?.last) : undefined
-  }, MS_MAX).catch(async (error: Error) => {
+  }).catch(async (error: Error) => {
     throw new Error(`${error.message}; there are ${JSON.stringify(await inDatabase(platform))}; ${JSON.stringify(await health(platform))}; ${platform.output()}`)
   })
   t.equal(last, ROWS)

@@ -13,12 +13,12 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { endTogether, freePort } from '../child.ts'
+import { WAIT_MS_MAX } from '../waiting.ts'
 import { kafkaClassPath, whyNoKafka } from './distribution.ts'
 import { kafkaProperties, scramArguments } from './properties.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Listener, User } from './properties.ts'
 
-const UP_MS_MAX = 90_000
 const java = ['-Xmx512m', '-XX:+UseSerialGC', '-Xshare:auto']
 /** It is up sooner, and slower from then on. */
 const brief = [...java, '-XX:TieredStopAtLevel=1']
@@ -168,11 +168,11 @@ function foreign (brokers: string): KafkaServer {
 /** Resolves when the broker leads what it holds and answers clients. */
 async function up (brokers: string, check: () => void): Promise<void> {
   const [host, port] = brokers.split(':') as [string, string]
-  const end = performance.now() + UP_MS_MAX
+  const end = performance.now() + WAIT_MS_MAX
   const client = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 1000, requestTimeout: 5000 })
   while (true) {
     check()
-    if (performance.now() > end) throw new Error(`Apache Kafka does not answer after ${UP_MS_MAX / 1000} s`)
+    if (performance.now() > end) throw new Error(`Apache Kafka does not answer after ${WAIT_MS_MAX / 1000} s`)
     if (await accepts(host, Number(port)) && await leads(client)) return
     await new Promise(resolve => setTimeout(resolve, 50))
   }

@@ -1,13 +1,13 @@
 // A pipeline of numbered rows on a Kafka, and what is looked at while that fails.
 
 import { randomUUID } from 'node:crypto'
-import { eventually, makeProject, startPlatform } from '../system/project.ts'
+import { makeProject, startPlatform } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import type { Test } from 'tap'
 import type { RunningPlatform } from '../system/project.ts'
 import type { KafkaServer } from './server.ts'
 
 export const ROWS = 120_000
-export const MS_MAX = 90_000
 export const schema = `
 key: [symbol]
 event_time: t
@@ -66,7 +66,7 @@ export async function inDatabase (platform: RunningPlatform): Promise<{ rows: nu
 
 /** Waits until as many rows have arrived. */
 export async function arrived (platform: RunningPlatform, rows: number): Promise<void> {
-  await eventually(`${rows} rows in the database`, async () => (await inDatabase(platform)).rows >= rows || undefined, MS_MAX).catch(async (error: Error) => {
+  await eventually(`${rows} rows in the database`, async () => (await inDatabase(platform)).rows >= rows || undefined).catch(async (error: Error) => {
     throw new Error(`${error.message}; there are ${JSON.stringify(await inDatabase(platform))}; ${JSON.stringify(await health(platform))}; ${platform.output()}`)
   })
 }
@@ -74,7 +74,7 @@ export async function arrived (platform: RunningPlatform, rows: number): Promise
 export async function allOnce (t: Test, platform: RunningPlatform): Promise<void> {
   await arrived(platform, ROWS)
   t.same(await inDatabase(platform), { rows: ROWS, different: ROWS, offsets: ROWS })
-  await eventually('the platform is healthy', async () => (await platform.api('GET', '/readyz')).status === 200 || undefined, MS_MAX)
+  await eventually('the platform is healthy', async () => (await platform.api('GET', '/readyz')).status === 200 || undefined)
   t.equal(await platform.stop(), 0, platform.output())
 }
 
@@ -89,5 +89,5 @@ export async function says (platform: RunningPlatform, pattern: RegExp): Promise
   return eventually(`health says ${pattern}`, async () => {
     const reasons = (await health(platform)).failing.flatMap(({ reasons }) => reasons).join('; ')
     return pattern.test(reasons) ? reasons : undefined
-  }, MS_MAX)
+  })
 }

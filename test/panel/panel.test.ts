@@ -1,7 +1,7 @@
 // The web page in a real Chromium, on a real platform: the main journeys, and what every page owes to everybody.
 
 import t from 'tap'
-import { eventually } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import { adminToken, noChromium, openStage, overflow, phone, violations, visit } from './stage.ts'
 import type { Test } from 'tap'
 import type { Stage } from './stage.ts'

@@ -1,7 +1,7 @@
 // Setup, access, quality and costs in a real Chromium, on a real platform: what a maintainer, an admin and an analyst do there.
 
 import t from 'tap'
-import { eventually } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import { adminToken, noChromium, openStage, overflow, phone, violations, visit } from './stage.ts'
 import type { Page } from 'playwright-core'
 import type { Test } from 'tap'

@@ -4,7 +4,8 @@ import axe from 'axe-core'
 import { join } from 'node:path'
 import { existsSync, readFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
-import { eventually, makeProject, root, startPlatform } from '../system/project.ts'
+import { makeProject, root, startPlatform } from '../system/project.ts'
+import { eventually, WAIT_MS_MAX } from '../waiting.ts'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import type { Test } from 'tap'
 import type { RunningPlatform } from '../system/project.ts'
@@ -15,8 +16,6 @@ const executablePath = places.find(path => path !== '' && existsSync(path))
 /** For `t.test(…, { skip })`: false, or why no browser can look. */
 export const noChromium = executablePath === undefined ? 'no Chromium is installed (apt-get install chromium)' : false
 
-/** On a machine where much else runs. */
-export const WAIT_MS_MAX = 60_000
 export const adminToken = 'a-token-for-tests-only'
 export const phone = { width: 360, height: 780 }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import { token } from '../runtime/control/endpoint.ts'
 import { openStage } from '../runtime/live/stage.ts'
 

@@ -99,15 +99,15 @@ export async function checkFaults (t: Test, cases: Readonly<Record<string, Case>
     return [[`pipelines/${id}.yaml`, bad(topic, given)], [`schemas/${topic}.yaml`, schema]]
   }))
   const shop = await openShop(t, { ...files, ...pipelines }, limits)
-  await until(() => shop.status('calm').state === 'running', 'the neighbour runs', 60_000)
+  await until(() => shop.status('calm').state === 'running', 'the neighbour runs')
   const { since } = shop.status('calm')
   for (const [id, { says: pattern, survives = false }] of Object.entries(cases)) {
     if (survives) await says(shop, id, pattern)
-    else await until(() => pattern.test(shop.status(id).lastFailure), `${id} says ${pattern}`, 60_000).catch((error: Error) => { throw new Error(`${error.message}; it says ${JSON.stringify(shop.status(id))}`) })
+    else await until(() => pattern.test(shop.status(id).lastFailure), `${id} says ${pattern}`).catch((error: Error) => { throw new Error(`${error.message}; it says ${JSON.stringify(shop.status(id))}`) })
     t.pass(`${id} is named`)
     if (survives) t.equal(shop.status(id).lastFailure, '', `the thread of ${id} goes on`)
     else {
-      await until(() => shop.status(id).restarts > 0, 'it is started again', 60_000)
+      await until(() => shop.status(id).restarts > 0, 'it is started again')
       // It has been seen; the others get the machine.
       await shop.supervisor.pause(id)
     }

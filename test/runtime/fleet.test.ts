@@ -42,7 +42,7 @@ async function namesOf (fleet: Fleet): Promise<string[]> {
 }
 
 async function together (...runtimes: readonly Runtime[]): Promise<void> {
-  for (const { fleet } of runtimes) await until(async () => (await namesOf(fleet)).length === runtimes.length, 'all know each other', 60_000)
+  for (const { fleet } of runtimes) await until(async () => (await namesOf(fleet)).length === runtimes.length, 'all know each other')
 }
 
 await t.test('each runtime sees all others and how they are', async t => {
@@ -85,7 +85,7 @@ await t.test('a runtime that falls silent while it is asked is not waited for to
   const [a, b] = [start(t, folder, 'a'), start(t, folder, 'b', { execute: () => never.promise })]
   await together(a, b)
   const answers = a.fleet.command({ verb: 'reload' })
-  await until(() => b.obeyed.length === 1, 'it was heard', 60_000)
+  await until(() => b.obeyed.length === 1, 'it was heard')
   await b.fleet.close()
   t.match(await answers, [{ runtime: 'b', result: null, error: /did not answer/ }])
   never.resolve(null)

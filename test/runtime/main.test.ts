@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, makeProject, root } from '../system/project.ts'
+import { makeProject, root } from '../system/project.ts'
+import { eventually } from '../waiting.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Test } from 'tap'
 import type { Project } from '../system/project.ts'
@@ -36,7 +37,7 @@ function start (t: Test, project: Project, env: Record<string, string> = {}): Ru
     prints: pattern => eventually(`prints ${pattern}: ${printed}`, () => {
       if (child.exitCode !== null) throw new Error(`It ended: ${printed}`)
       return pattern.test(printed) || undefined
-    }, 60_000).then(() => {})
+    }).then(() => {})
   }
 }
 

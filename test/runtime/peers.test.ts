@@ -40,7 +40,7 @@ async function startTwo (t: Test): Promise<[Runtime, Runtime]> {
   const folder = t.testdir()
   const two: [Runtime, Runtime] = [await start(t, folder, 'a'), await start(t, folder, 'b')]
   for (const { shop, fleet } of two) {
-    await until(async () => (await fleet.members()).length === 2, 'they know each other', 60_000)
+    await until(async () => (await fleet.members()).length === 2, 'they know each other')
     await running(shop, 'rows')
   }
   return two
@@ -102,7 +102,7 @@ await t.test('a runtime that missed a change follows the control side, and says 
   a.shop.project.write('pipelines/rows.yaml', withRate(700))
   t.match(await a.shop.supervisor.reload(), { outcome: 'applied' }, 'without the other one')
   const revision = await a.shop.supervisor.digest()
-  await until(async () => (await b.fleet.members()).find(({ runtime }) => runtime === 'a')?.digest === revision, 'it is known', 60_000)
+  await until(async () => (await b.fleet.members()).find(({ runtime }) => runtime === 'a')?.digest === revision, 'it is known')
   await looks()
   t.match(follower.trouble, /other files than the control side a/)
   t.equal(b.shop.status('rows').revision, before)

@@ -94,20 +94,20 @@ function rowsIn (file: string): number[] {
 }
 
 /** Waits until the pipeline has a reason that says so. */
-export async function says (shop: Shop, id: string, pattern: RegExp, limitMs = 60_000): Promise<void> {
-  await until(() => shop.status(id).reasons.some(reason => pattern.test(reason)), `${id} says ${pattern}`, limitMs)
+export async function says (shop: Shop, id: string, pattern: RegExp): Promise<void> {
+  await until(() => shop.status(id).reasons.some(reason => pattern.test(reason)), `${id} says ${pattern}`)
     .catch((error: Error) => { throw new Error(`${error.message}; it says ${JSON.stringify(shop.status(id))}`) })
 }
 
 /** Waits until the file has more rows than now. */
 export async function goesOn (shop: Shop, file: string, more = 1): Promise<void> {
   const before = shop.rows(file).length
-  await until(() => shop.rows(file).length >= before + more, `${file} gets more rows`, 60_000)
+  await until(() => shop.rows(file).length >= before + more, `${file} gets more rows`)
 }
 
 /** Waits until they run. */
 export async function running (shop: Shop, ...ids: readonly string[]): Promise<void> {
-  for (const id of ids) await until(() => shop.status(id).state === 'running', `${id} runs`, 60_000)
+  for (const id of ids) await until(() => shop.status(id).state === 'running', `${id} runs`)
 }
 
 /** Closes the shop; every row of the files is there once and in order, from 0 on. */

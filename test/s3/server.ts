@@ -9,12 +9,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { endTogether, freePort } from '../child.ts'
+import { WAIT_MS_MAX } from '../waiting.ts'
 import type { ChildProcess } from 'node:child_process'
 
 const version = 'v1.8.0'
 const binFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'twolane-test', `versitygw-${version}`)
 const binary = join(binFolder, 'versitygw')
-const startMs = 30_000
 /** A build takes two minutes on two cores; it waits for one that another test has begun. */
 const buildMs = 900_000
 
@@ -84,7 +84,7 @@ export class S3Server {
     })
     this.#child = child
     endTogether(child)
-    const giveUpAt = performance.now() + startMs
+    const giveUpAt = performance.now() + WAIT_MS_MAX
     // It refuses a request without a signature, and that is an answer.
     while (!await fetch(endpoint, { headers: { connection: 'close' } }).then(() => true, () => false)) {
       if (child.exitCode !== null || performance.now() > giveUpAt) throw new Error(`The S3 server does not start (exit code ${child.exitCode})`)

@@ -10,9 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { endTogether, freePort } from '../child.ts'
+import { WAIT_MS_MAX } from '../waiting.ts'
 import type { ChildProcess } from 'node:child_process'
 
-const startMs = 60_000
 const postgresBin = globSync('/usr/lib/postgresql/*/bin/initdb').sort().at(-1)?.replace(/\/initdb$/, '')
 const mariadbBin = ['/usr/sbin/mariadbd', '/usr/sbin/mysqld'].find(path => existsSync(path))
 
@@ -116,7 +116,7 @@ async function start (kind: Kind, ...setup: string[]): Promise<SqlServer> {
 }
 
 async function answers (ask: () => Promise<void>, child: ChildProcess): Promise<void> {
-  const giveUpAt = performance.now() + startMs
+  const giveUpAt = performance.now() + WAIT_MS_MAX
   for (;;) {
     try {
       return await ask()

@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { connectClickHouse } from '../../runtime/clickhouse/client.ts'
 import { startEmbedded } from '../../runtime/clickhouse/embedded.ts'
-import { eventually, makeProject, startPlatform } from './project.ts'
+import { makeProject, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 
 const schema = `
 key: [symbol]
@@ -97,8 +98,8 @@ async function recovers (): Promise<void> {
     const [found] = await client.rows<{ all: string, different: string }>('SELECT count() AS all, uniqExact(n) AS different FROM streaming.trades').catch(() => [])
     if (Number(found?.all) > rows) throw new Error(`${String(found?.all)} rows of ${rows}`)
     return found?.all === String(rows) && found.different === String(rows) ? true : undefined
-  }, 60_000)
-  await eventually('all is well', async () => await reason() === '' ? true : undefined, 60_000)
+  })
+  await eventually('all is well', async () => await reason() === '' ? true : undefined)
 }
 
 await t.test('it is not there at the start', async t => {

@@ -3,7 +3,8 @@
 
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, makeProject, startPlatform } from './project.ts'
+import { makeProject, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 import type { RunningPlatform } from './project.ts'
 
 const DAY = 86_400_000
@@ -53,7 +54,7 @@ async function startRun (platform: RunningPlatform, today: number): Promise<stri
   return eventually('the handoff can be started', async () => {
     const { status, body } = await platform.api<{ id: string }>('POST', '/v1/jobs/handoff/runs', { type: 'application/json', text: JSON.stringify({ from: first, to: first + today * DAY + 1, params: { grace_seconds: 0 } }) })
     return status === 202 ? body.id : undefined
-  }, 60_000)
+  })
 }
 
 await t.test('days are handed over while everything is killed, and each row is visible once', async t => {
@@ -64,7 +65,7 @@ await t.test('days are handed over while everything is killed, and each row is v
   await eventually('all rows are stored', async () => {
     const [found] = await platform.query<Count>('SELECT count() AS rows FROM streaming.trades').catch(() => [])
     return Number(found?.rows) === rows ? true : undefined
-  }, 60_000)
+  })
 
   const wrong: Count[] = []
   let reads = 0
@@ -87,10 +88,10 @@ await t.test('days are handed over while everything is killed, and each row is v
     await eventually('the run ends', async () => {
       const { body } = await platform.api<{ state: string }>('GET', `/v1/jobs/handoff/runs/${run}`)
       return ['queued', 'running'].includes(body.state) ? undefined : body
-    }, 60_000)
+    })
     const { body } = await platform.api<{ days: Array<{ day: string, rows: number, cleaned_at: number | null, lake: { compared: boolean } }>, waiting: unknown[] }>('GET', '/v1/boundary')
     return body.days.length === days && body.days.every(day => day.cleaned_at !== null) ? body : undefined
-  }, 60_000)
+  })
   t.strictSame(boundary.waiting, [])
   t.equal(boundary.days.reduce((sum, day) => sum + day.rows, 0), rows)
   t.ok(boundary.days.every(({ lake }) => lake.compared), 'the lake was asked')

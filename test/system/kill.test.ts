@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, makeProject, startPlatform } from './project.ts'
+import { makeProject, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 
 const KILLS = 5
 const ROWS = 80_000
@@ -53,7 +54,7 @@ await t.test('after five kills during load every row is exactly once in the data
     const topic = body.topics.find(({ name }) => name === 'trades')
     const next = topic?.partitions[0]?.next ?? 0
     return next === ROWS && topic?.groups.length === 3 && topic.groups.every(({ offset }) => offset === next) ? next : undefined
-  }, 60_000)
+  })
 
   const [inDatabase] = await platform.query<{ rows: string, different: string, offsets: string }>('select count() as rows, uniqExact(n) as different, uniqExact(_offset) as offsets from streaming.trades')
   t.same(inDatabase, { rows: String(sent), different: String(sent), offsets: String(sent) }, 'database')

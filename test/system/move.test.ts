@@ -20,7 +20,8 @@ import { rejectedTopic } from '../../runtime/schema.ts'
 import { noKafka, startKafka } from '../kafka/server.ts'
 import { capture } from '../runtime/cli/capture.ts'
 import { accessKey, s3Missing, S3Server, secretKey } from '../s3/server.ts'
-import { eventually, makeProject, root, startPlatform } from './project.ts'
+import { makeProject, root, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 import type { Broker } from '../../runtime/broker/broker.ts'
 import type { ClickHouse } from '../../runtime/clickhouse/client.ts'
 import type { SourceTable } from '../../runtime/move/tables.ts'
@@ -115,7 +116,7 @@ await t.test('an installation moves', { skip: noKafka() }, async t => {
       return batches.flatMap(batch => [...batch.rows()]).filter(row => row['pipeline'] === pipeline && String(row['output']).endsWith('streaming-database')).length
     }
     for (const [pipeline, table] of [['trades', 'trades'], ['late', 'late']] as const) {
-      await eventually(`all rows are in ${table} or refused`, async () => (await stored(target, table)).rows + await refused(pipeline) >= ROWS ? true : undefined, 90_000)
+      await eventually(`all rows are in ${table} or refused`, async () => (await stored(target, table)).rows + await refused(pipeline) >= ROWS ? true : undefined)
       const { rows, different } = await stored(target, table)
       t.equal(rows, different, `each row of ${table} is there once`)
       t.equal(rows + await refused(pipeline), ROWS, 'and none is missing')

@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { WAIT_MS_MAX } from '../waiting.ts'
 import type { ChildProcess } from 'node:child_process'
 
 export const root = join(import.meta.dirname, '..', '..')
 const token = 'a-token-for-tests-only'
-const START_MS_MAX = 60_000
 
 export interface Project {
   readonly folder: string
@@ -68,7 +68,7 @@ export async function startPlatform (project: Project, env: Readonly<Record<stri
   child.stdout.on('data', read)
   child.stderr.on('data', read)
   child.once('close', code => reject(new Error(`The platform ended with code ${code}: ${printed}`)))
-  const timer = setTimeout(() => reject(new Error(`The platform did not start: ${printed}`)), START_MS_MAX)
+  const timer = setTimeout(() => reject(new Error(`The platform did not start: ${printed}`)), WAIT_MS_MAX)
   const url = await up.finally(() => clearTimeout(timer))
 
   const api: RunningPlatform['api'] = async (method, path, body) => {
@@ -99,16 +99,5 @@ export async function startPlatform (project: Project, env: Readonly<Record<stri
       child.kill('SIGINT')
       return (await ended)[0] as number | null
     }
-  }
-}
-
-/** Looks again until `look` gives something; fails with `what` when it never does. */
-export async function eventually<T> (what: string, look: () => Promise<T | undefined> | T | undefined, msMax = 90_000): Promise<T> {
-  const end = performance.now() + msMax
-  while (true) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (performance.now() > end) throw new Error(`Not within ${msMax / 1000} s: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 100))
   }
 }

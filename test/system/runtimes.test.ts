@@ -6,7 +6,8 @@ import t from 'tap'
 import { startEmbedded } from '../../runtime/clickhouse/embedded.ts'
 import { connectClickHouse } from '../../runtime/clickhouse/client.ts'
 import { noKafka, startKafka } from '../kafka/server.ts'
-import { eventually, makeProject, startPlatform } from './project.ts'
+import { makeProject, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 import type { Test } from 'tap'
 import type { EmbeddedClickHouse } from '../../runtime/clickhouse/embedded.ts'
 import type { ClickHouse } from '../../runtime/clickhouse/client.ts'
@@ -84,7 +85,7 @@ await t.test('two runtimes share the partitions; when one is killed the other ta
   // Slow enough that the input has not ended before both store rows, on any machine.
   const ground = await prepare(t, 500)
   const a = await ground.start('a')
-  await eventually('rows are stored', async () => (await stored(ground.client).catch(() => ({ rows: 0 }))).rows > 1000 ? true : undefined, 60_000)
+  await eventually('rows are stored', async () => (await stored(ground.client).catch(() => ({ rows: 0 }))).rows > 1000 ? true : undefined)
   const b = await ground.start('b')
   await eventually('each knows the other', async () => (await names(a)).length === 2 && (await names(b)).length === 2 ? true : undefined)
   // Partitions are shared once both store rows.
@@ -92,15 +93,15 @@ await t.test('two runtimes share the partitions; when one is killed the other ta
     const { body } = await platform.api<string>('GET', '/metrics')
     return Number(/twolane_rows_total\{[^}]*step="outputs.streaming-database"[^}]*\} (\d+)/.exec(body)?.[1] ?? 0)
   }
-  await eventually('both store rows', async () => await share(b) > 1000 ? true : undefined, 60_000)
+  await eventually('both store rows', async () => await share(b) > 1000 ? true : undefined)
   const killed = await share(b)
   await b.kill()
   ground.project.write('pipelines/trades.yaml', pipeline(20_000))
   // While Kafka still waits for the dead one a reload may be rolled back.
-  await eventually('the rest may come faster', async () => (await a.api('POST', '/v1/reload')).status === 200 || undefined, 120_000)
-  await eventually('all rows are stored', async () => (await stored(ground.client)).different === ROWS ? true : undefined, 120_000)
+  await eventually('the rest may come faster', async () => (await a.api('POST', '/v1/reload')).status === 200 || undefined)
+  await eventually('all rows are stored', async () => (await stored(ground.client)).different === ROWS ? true : undefined)
   t.same(await stored(ground.client), { rows: ROWS, different: ROWS }, `each row once, ${killed} and more of them by the runtime that was killed`)
-  await eventually('the dead one is not listed any more', async () => (await names(a)).length === 1 ? true : undefined, 60_000)
+  await eventually('the dead one is not listed any more', async () => (await names(a)).length === 1 ? true : undefined)
   t.equal(await a.stop(), 0)
 })
 
@@ -109,7 +110,7 @@ await t.test('the input and the control side move when their runtime is killed, 
   const ground = await prepare(t, 200)
   const platforms: Record<string, RunningPlatform> = { a: await ground.start('a'), b: await ground.start('b') }
   const controlOf = async (platform: RunningPlatform): Promise<string | undefined> => (await platform.api<Runtimes>('GET', '/v1/runtimes')).body.runtimes.find(({ control }) => control)?.runtime
-  const first = await eventually('one is the control side', async () => (await names(platforms['a'] as RunningPlatform)).length === 2 ? await controlOf(platforms['a'] as RunningPlatform) : undefined, 60_000)
+  const first = await eventually('one is the control side', async () => (await names(platforms['a'] as RunningPlatform)).length === 2 ? await controlOf(platforms['a'] as RunningPlatform) : undefined)
   const [control, other] = first === 'a' ? ['a', 'b'] : ['b', 'a'] as const
   const [controlSide, worker] = [platforms[control] as RunningPlatform, platforms[other] as RunningPlatform]
 
@@ -123,10 +124,10 @@ await t.test('the input and the control side move when their runtime is killed, 
   })
 
   await controlSide.kill()
-  await eventually('the other is the control side', async () => await controlOf(worker) === other ? true : undefined, 60_000)
+  await eventually('the other is the control side', async () => await controlOf(worker) === other ? true : undefined)
   ground.project.write('pipelines/trades.yaml', pipeline(20_000))
   t.match(await worker.api('POST', '/v1/reload'), { status: 200, body: { outcome: 'applied' } }, 'it changes something now')
-  await eventually('all rows come, so the input runs there', async () => (await stored(ground.client)).different === ROWS ? true : undefined, 120_000)
+  await eventually('all rows come, so the input runs there', async () => (await stored(ground.client)).different === ROWS ? true : undefined)
   t.same(await stored(ground.client), { rows: ROWS, different: ROWS }, 'each row once')
   t.equal((await worker.api('POST', '/v1/pipelines/trades/pause')).status, 200)
   t.equal(await worker.stop(), 0)

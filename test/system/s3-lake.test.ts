@@ -5,7 +5,8 @@ import t from 'tap'
 import { openObjects } from '../../runtime/objects/open.ts'
 import { Network } from '../s3/network.ts'
 import { accessKey, s3Missing, S3Server, secretKey } from '../s3/server.ts'
-import { eventually, makeProject, startPlatform } from './project.ts'
+import { makeProject, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 
 t.setTimeout(900_000)
 
@@ -65,11 +66,11 @@ await t.test('a lake in a store that is away at the start and breaks under load 
   let files = 0
   network.fate = ({ method, url }) => method === 'PUT' && !url.includes('/_manifest/') && files++ > 0 ? 'cut' : 'pass'
   await server.restart()
-  await eventually('some rows are in the store', async () => await committed() > 0 ? true : undefined, 60_000)
+  await eventually('some rows are in the store', async () => await committed() > 0 ? true : undefined)
   await unready()
   t.ok(await committed() < ROWS)
   network.fate = () => 'pass'
-  await eventually('all rows are in the store', async () => await committed() === ROWS ? true : undefined, 60_000)
+  await eventually('all rows are in the store', async () => await committed() === ROWS ? true : undefined)
   await eventually('all is well', async () => (await platform.api('GET', '/readyz')).status === 200 ? true : undefined)
   t.notMatch(platform.output(), secretKey, 'the secret is in no log')
   t.equal(await platform.stop(), 0)

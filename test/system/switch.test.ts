@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { noKafka, startKafka } from '../kafka/server.ts'
-import { eventually, makeProject, startPlatform } from './project.ts'
+import { makeProject, startPlatform } from './project.ts'
+import { eventually } from '../waiting.ts'
 import type { RunningPlatform } from './project.ts'
 
 const ROWS = 3000
@@ -34,7 +35,7 @@ await t.test('an embedded platform is switched to Kafka and back by one variable
   const run = async (env: Readonly<Record<string, string>>, rows: number): Promise<void> => {
     const platform = await startPlatform(project, env)
     t.teardown(() => platform.kill())
-    await eventually(`${rows} rows`, async () => (await count(platform)).rows === rows ? true : undefined, 90_000)
+    await eventually(`${rows} rows`, async () => (await count(platform)).rows === rows ? true : undefined)
     t.same(await count(platform), { rows, different: rows }, `${rows} rows, each with a place of its own`)
     t.equal(await platform.stop(), 0)
   }

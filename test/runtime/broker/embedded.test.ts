@@ -83,7 +83,7 @@ await t.test('after 12 kills every acknowledged row is there, once, and the chec
   for (let i = 0; i < KILLS / names.length; i++) {
     await Promise.all(names.map(async (name, j) => {
       const writer = startWriter({ folder, writer: name, to: endless })
-      await until(() => writer.said.length > (i * 7 + j * 5) % 23, 'the writer appends', 60_000)
+      await until(() => writer.said.length > (i * 7 + j * 5) % 23, 'the writer appends')
       await kill(writer)
       t.ok(acknowledged(writer) > (durable.get(name) as number), 'it went on')
       durable.set(name, acknowledged(writer))
@@ -117,7 +117,7 @@ await t.test('a full disk is said so, loses nothing, and appends go on when ther
 
   const writer = startWriter({ folder, writer: 'a', to: endless, again: true })
   t.teardown(() => kill(writer))
-  await until(() => writer.said.filter(line => line === 'DISK_FULL').length > 2, 'the disk is full', 60_000)
+  await until(() => writer.said.filter(line => line === 'DISK_FULL').length > 2, 'the disk is full')
   t.strictSame(writer.said.filter(line => !/^\d+$|^DISK_FULL$/.test(line)), [], 'no other error')
   const before = acknowledged(writer)
   t.ok(before > 0)
@@ -136,11 +136,11 @@ await t.test('a file that may not grow stops appends, loses nothing, and they go
   const folder = t.testdir()
   const writer = startWriter({ folder, writer: 'a', to: endless, again: true }, ['prlimit', '--fsize=1000000:unlimited'])
   t.teardown(() => kill(writer))
-  await until(() => writer.said.filter(line => /^[A-Z]/.test(line)).length > 2, 'the file is at its limit', 60_000)
+  await until(() => writer.said.filter(line => /^[A-Z]/.test(line)).length > 2, 'the file is at its limit')
   t.strictSame([...new Set(writer.said.filter(line => /^[A-Z]/.test(line)))], ['BROKER_UNAVAILABLE'])
   const before = acknowledged(writer)
   t.equal(spawnSync('prlimit', ['--pid', String(writer.process.pid), '--fsize=unlimited:unlimited']).status, 0)
-  await until(() => acknowledged(writer) > before, 'it goes on', 60_000)
+  await until(() => acknowledged(writer) > before, 'it goes on')
   await kill(writer)
   const rows = (await heldRows(folder)).get('a') as number[]
   t.ok(rows.length >= acknowledged(writer))

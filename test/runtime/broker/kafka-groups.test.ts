@@ -163,7 +163,7 @@ await t.test('groups on Apache Kafka', { skip: noOwnKafka() }, async t => {
     const killing = (async () => {
       while (seen.kills < KILLS) {
         const { checkpoint } = seen
-        await until(() => seen.checkpoint > checkpoint + 5, 'rows go on', 60_000)
+        await until(() => seen.checkpoint > checkpoint + 5, 'rows go on')
         await kafka.kill()
         seen.kills++
         await kafka.start()

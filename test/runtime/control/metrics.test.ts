@@ -1,7 +1,7 @@
 import t from 'tap'
 import { MetricTotals } from '../../../runtime/metric-totals.ts'
 import { RowRate } from '../../../runtime/row-rate.ts'
-import { eventually } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import { startEndpoint, pipeline, schema } from './endpoint.ts'
 import type { MetricObject } from 'prom-client'
 

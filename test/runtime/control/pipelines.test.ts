@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import { startEndpoint, pipeline, schema } from './endpoint.ts'
 import type { Answer, RemoteEndpoint } from './endpoint.ts'
 import type { Receipt } from '../../../runtime/receipt.ts'

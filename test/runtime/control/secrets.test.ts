@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, makeProject, startPlatform } from '../../system/project.ts'
+import { makeProject, startPlatform } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 
 const literal = 'canary/literal"7f3a9'
 const environment = 'canary-environment-91bc'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { pipeline, schema, startEndpoint, token } from './endpoint.ts'
 import { main } from '../../../runtime/cli/main.ts'
-import { eventually } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import type { Answer } from './endpoint.ts'
 
 const secret = 'the-key-of-the-desk'

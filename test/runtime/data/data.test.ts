@@ -235,6 +235,6 @@ await t.test('rows are counted against the quota, and an answer that goes beyond
 })
 
 await t.test('whoever leaves gives its place back', async t => {
-  await until(() => gatesOf(ground.platform).streaming.running + gatesOf(ground.platform).warehouse.running === 0, 'no query is under way', 20_000)
+  await until(() => gatesOf(ground.platform).streaming.running + gatesOf(ground.platform).warehouse.running === 0, 'no query is under way')
   t.pass('all places are free')
 })

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import { openStage } from '../live/stage.ts'
 import type { Stage } from '../live/stage.ts'
 
@@ -15,7 +15,7 @@ const day = (date: number): number => Date.UTC(2026, 0, date, 14, 30)
 const ended = (stage: Stage, id: string, headers = {}): Promise<Found> => eventually('the export has ended', async () => {
   const found = (await stage.ask('GET', `/v1/exports/${id}`, { headers })).json<Found>()
   return found.state === 'queued' || found.state === 'running' ? undefined : found
-}, 30_000)
+})
 
 await t.test('exports and saved queries', async t => {
   const stage = await openStage(t)

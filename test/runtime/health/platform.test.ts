@@ -4,7 +4,8 @@ import t from 'tap'
 import { join } from 'node:path'
 import { main } from '../../../runtime/cli/main.ts'
 import { capture } from '../cli/capture.ts'
-import { eventually, makeProject, root, startPlatform } from '../../system/project.ts'
+import { makeProject, root, startPlatform } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import { readFileSync } from 'node:fs'
 
 interface Health { readonly state: string, readonly sentence: string, readonly canary: { readonly state: string, readonly hops: ReadonlyArray<{ readonly hop: string, readonly ms: number, readonly at: string | null }> }, readonly problems: ReadonlyArray<{ readonly id: string, readonly touches: { readonly datasets: readonly string[] } }>, readonly changes: readonly unknown[] }

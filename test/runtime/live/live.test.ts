@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { eventually as lastly } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import { token as bearer } from '../control/endpoint.ts'
 import { openStage } from './stage.ts'
 import type { Row } from '../../../runtime/batch.ts'
 import type { Listening } from './stage.ts'
 
-const eventually = <T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> => lastly(what, look, 30_000)
 const time = Date.UTC(2026, 0, 2, 14, 30)
 let number = 0
 /** Rows numbered on, of three symbols in turn. */

@@ -1,7 +1,7 @@
 // Live rows are chosen and written by us, stored ones by the engine: both have to give the same rows in the same words.
 
 import t from 'tap'
-import { eventually } from '../../system/project.ts'
+import { eventually } from '../../waiting.ts'
 import { openStage } from './stage.ts'
 import type { Row } from '../../../runtime/batch.ts'
 

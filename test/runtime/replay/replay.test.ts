@@ -44,7 +44,7 @@ async function rowsOf (topic: string): Promise<Array<{ readonly n: number, reado
 await t.test('a replay is a run of the job, and any pipeline can take its rows', async t => {
   await until(async () => (await rowsOf('ticks')).length === ROWS, 'the rows that are to be replayed')
   const run = await replay({ topic: 'ticks', into: 'again' })
-  await until(async () => (await look(run)).state !== 'queued' && (await look(run)).state !== 'running', 'the run ends', 60_000)
+  await until(async () => (await look(run)).state !== 'queued' && (await look(run)).state !== 'running', 'the run ends')
   t.match(await look(run), { state: 'succeeded', rows: ROWS, error: '' })
   const rows = await rowsOf('again')
   t.strictSame(rows.map(({ n }) => n), Array.from({ length: ROWS }, (_, n) => n), 'in the order in which they happened')
@@ -67,9 +67,9 @@ await t.test('the command cancels its replay when it is interrupted', async t =>
   const { terminal, complaints } = capture(endpoint.project.folder, { TWOLANE_URL: address, TWOLANE_ADMIN_TOKEN: token })
   const ended = main(['replay', 'ticks', '--into', 'again', '--speed', '1x', '--source', 'topic'], { ...terminal, signal: interrupted.signal })
   const newest = async (): Promise<Run | undefined> => (await ask('GET', '/v1/jobs/replay/runs?limit=1')).json<{ runs: Run[] }>().runs[0]
-  await until(async () => ((await newest())?.rows ?? 0) > 0 && (await newest())?.state === 'running', 'the replay sends rows', 60_000)
+  await until(async () => ((await newest())?.rows ?? 0) > 0 && (await newest())?.state === 'running', 'the replay sends rows')
   interrupted.abort()
   t.equal(await ended, 1)
   t.match(complaints.join('\n'), /is being cancelled/)
-  await until(async () => (await newest())?.state === 'cancelled', 'it is cancelled', 60_000)
+  await until(async () => (await newest())?.state === 'cancelled', 'it is cancelled')
 })

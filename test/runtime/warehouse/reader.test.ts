@@ -71,7 +71,7 @@ await t.test('whatever is killed, each row stays visible once, and the next run 
   let killed = 0
   t.teardown(() => over.abort())
   for (let round = 0; round < 9; round++) {
-    await until(async () => engine.pid !== undefined && await days.read('data').then(() => true, () => false), 'the engine is back', 60_000)
+    await until(async () => engine.pid !== undefined && await days.read('data').then(() => true, () => false), 'the engine is back')
     const stop = new AbortController()
     const timer = setTimeout(() => {
       if (round % 3 === 2 && engine.pid !== undefined) {
@@ -84,7 +84,7 @@ await t.test('whatever is killed, each row stays visible once, and the next run 
     await days.run(2 + round % 5, {}, { signal: stop.signal }).catch(() => {})
     clearTimeout(timer)
   }
-  await until(async () => engine.pid !== undefined && await days.read('data').then(() => true, () => false), 'the engine is back', 60_000)
+  await until(async () => engine.pid !== undefined && await days.read('data').then(() => true, () => false), 'the engine is back')
   await days.run(8, {})
   await days.run(8, {})
   over.abort()
