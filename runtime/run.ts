@@ -53,7 +53,7 @@ export class PipelineRun {
   async prepare (): Promise<void> {
     this.#input = await loadInput(this.#around)
     this.#transforms = await loadTransforms(this.#around)
-    for (const step of this.#around.pipeline.outputs) this.#outputs.push({ step, plugin: await loadOutput(this.#around.root, step) })
+    for (const step of this.#around.pipeline.outputs) this.#outputs.push({ step, plugin: await loadOutput(this.#around, step) })
     if (this.#outputs.length > 0) await openChain(this.#around, this.#transforms, { signal: this.#stopOutputs.signal, output: '' })
   }
 

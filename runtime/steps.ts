@@ -9,6 +9,7 @@ import type { Batch, Row } from './batch.ts'
 import type { Broker } from './broker/broker.ts'
 import { call } from './watched.ts'
 import type { Link } from './chain.ts'
+import type { PluginKind } from './loader.ts'
 import type { OpenChain } from './deliver.ts'
 import type { PipelineMetrics } from './metrics.ts'
 import type { Pipeline, Step } from './pipeline.ts'
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly metrics: PipelineMetrics
   readonly watch: Watch
   readonly limits: Limits
+  /** Finds a plugin; undefined: among those of the project (loader.ts). */
+  readonly find?: (kind: PluginKind, name: string) => Promise<Plugin>
   log (step: string): Logger
   health (step: string, health: Health): void
 }
@@ -41,18 +44,23 @@ export interface LoadedStep<P extends Plugin> {
   readonly plugin: P
 }
 
-export async function loadInput ({ root, pipeline }: Pick<Surroundings, 'root' | 'pipeline'>): Promise<LoadedStep<InputPlugin> | undefined> {
+type Finding = Pick<Surroundings, 'root' | 'find'>
+
+export async function loadInput ({ pipeline, ...finding }: Finding & Pick<Surroundings, 'pipeline'>): Promise<LoadedStep<InputPlugin> | undefined> {
   if (pipeline.input === undefined) return undefined
-  const { plugin } = await loadPlugin(root, 'input', pipeline.input.plugin)
-  return { step: pipeline.input, plugin: plugin as InputPlugin }
+  return { step: pipeline.input, plugin: await find(finding, 'input', pipeline.input) as InputPlugin }
 }
 
-export async function loadTransforms ({ root, pipeline }: Pick<Surroundings, 'root' | 'pipeline'>): Promise<Array<LoadedStep<TransformPlugin>>> {
-  return Promise.all(pipeline.transforms.map(async step => ({ step, plugin: (await loadPlugin(root, 'transform', step.plugin)).plugin as TransformPlugin })))
+export async function loadTransforms ({ pipeline, ...finding }: Finding & Pick<Surroundings, 'pipeline'>): Promise<Array<LoadedStep<TransformPlugin>>> {
+  return Promise.all(pipeline.transforms.map(async step => ({ step, plugin: await find(finding, 'transform', step) as TransformPlugin })))
 }
 
-export async function loadOutput (root: string, step: Step): Promise<OutputPlugin> {
-  return (await loadPlugin(root, 'output', step.plugin)).plugin as OutputPlugin
+export async function loadOutput (finding: Finding, step: Step): Promise<OutputPlugin> {
+  return await find(finding, 'output', step) as OutputPlugin
+}
+
+async function find ({ root, find }: Finding, kind: PluginKind, { plugin: name }: Step): Promise<Plugin> {
+  return find === undefined ? (await loadPlugin(root, kind, name)).plugin : find(kind, name)
 }
 
 export function topicNamed (schemas: ReadonlyMap<string, Topic>, name: string): Topic {

@@ -66,7 +66,7 @@ export class Arrivals {
     const chains: OpenChain[] = []
     for (const around of this.#arounds) {
       const { outputs } = around.pipeline
-      const plugins = await Promise.all(outputs.map(output => loadOutput(around.root, output)))
+      const plugins = await Promise.all(outputs.map(output => loadOutput(around, output)))
       if (plugins.some(({ raw }) => raw !== true)) chains.push(await openChain(around, await loadTransforms(around), { signal: this.#signal, output: '' }))
     }
     return chains

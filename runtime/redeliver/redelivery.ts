@@ -168,7 +168,7 @@ class Redelivery {
     if (around === undefined) return `the pipeline ${pipeline} does not run on this topic any more`
     const step = around.pipeline.outputs.find(({ name }) => name === output)
     if (step === undefined) return `the pipeline ${pipeline} has no ${output} any more`
-    const plugin = await loadOutput(around.root, step)
+    const plugin = await loadOutput(around, step)
     const name = `${output} of ${pipeline}`
     if (plugin.raw === true) return `${name} takes the rows as the topic has them, and has refused one of its own`
     if (plugin.late !== true) return `${name} takes no rows of earlier offsets: correct the pipeline and deliver the topic under another name`
