@@ -3,6 +3,7 @@
 //   alerts    one row a rule and subject      pending ─for▶ firing ─▶ told ─repeat▶ told again ─gone▶ resolved
 //   outbox    one row a message and destination, until it is taken; written in the same transaction as the state
 //   silences  until when something is not told
+//   alert_file  the rules that were right the last time: they hold while the file is broken, also over a restart
 
 import { randomUUID } from 'node:crypto'
 import { transaction } from '../sqlite.ts'
@@ -68,6 +69,8 @@ export interface Step {
   readonly rules: readonly Rule[]
   /** Rules that say nothing now, because their market is closed: what they told stands. */
   readonly resting: ReadonlySet<string>
+  /** Subjects that another one explains now: they are neither told nor over. */
+  readonly hidden: ReadonlySet<string>
   /** Nothing of that severity is sent now. */
   quiet (severity: Severity): boolean
   readonly url: string
@@ -81,8 +84,18 @@ export class AlertState {
     database.exec(`
       create table if not exists alerts (rule text not null, subject text not null, severity text not null, cause text not null, remedy text not null, datasets text not null, since integer not null, fired integer not null, told integer not null, primary key (rule, subject)) strict;
       create table if not exists alert_outbox (id text not null, destination text not null, body text not null, tries integer not null, at integer not null, next_at integer not null, error text not null, primary key (id, destination)) strict;
+      create table if not exists alert_file (one integer primary key check (one = 1), text text not null) strict;
       create table if not exists silences (id text primary key, matches text not null, until integer not null, by text not null, reason text not null) strict;
     `)
+  }
+
+  /** The text of the file that was right the last time; undefined: none was. */
+  get file (): string | undefined {
+    return (this.#database.prepare('select text from alert_file').get() as { text: string } | undefined)?.text
+  }
+
+  keepFile (text: string): void {
+    this.#database.prepare('insert or replace into alert_file (one, text) values (1, ?)').run(text)
   }
 
   get alerts (): Alert[] {
@@ -120,7 +133,9 @@ export class AlertState {
       for (const candidate of candidates.slice(0, ALERTS_MAX)) this.#goOn(candidate, known.get(keyOf({ rule: candidate.rule.name, subject: candidate.subject })), { ...step, messages, silences })
       const there = new Set(candidates.map(({ rule, subject }) => keyOf({ rule: rule.name, subject })))
       for (const alert of known.values()) {
-        if (there.has(keyOf(alert)) || step.resting.has(alert.rule)) continue
+        if (there.has(keyOf(alert)) || step.resting.has(alert.rule) || step.hidden.has(alert.subject)) continue
+        // What was told stands until somebody may hear that it is over.
+        if (alert.told > 0 && step.quiet(alert.severity)) continue
         const to = step.rules.find(({ name }) => name === alert.rule)?.to ?? []
         // Who was not told that it is wrong need not hear that it is well.
         if (alert.told > 0) tell(messages, to, toldOf('resolved', alert, JSON.parse(alert.datasets) as string[]))
@@ -130,14 +145,19 @@ export class AlertState {
     })
   }
 
-  /** Messages whose time has come, the oldest first. */
-  due (now: number, limit: number): Waiting[] {
-    return this.#database.prepare('select id, destination, body, tries, at, next_at as nextAt, error from alert_outbox where next_at <= ? order by at limit ?').all(now, limit) as unknown as Waiting[]
+  /**
+   * Messages of each destination whose time has come, the oldest first, `limit` a destination. None passes an older one
+   * that waits to be tried again: nobody is told that something is over before they hear that it was wrong.
+   */
+  due (now: number, limit: number): Waiting[][] {
+    const by = Map.groupBy(this.waiting, ({ destination }) => destination)
+    // A clock that was set back would hold them up: no delay is longer than RETRY_MS_MAX.
+    return [...by.values()].filter(([first]) => first !== undefined && (first.nextAt <= now || first.nextAt > now + RETRY_MS_MAX)).map(messages => messages.slice(0, limit))
   }
 
   /** All that wait. */
   get waiting (): Waiting[] {
-    return this.#database.prepare('select id, destination, body, tries, at, next_at as nextAt, error from alert_outbox order by at').all() as unknown as Waiting[]
+    return this.#database.prepare('select id, destination, body, tries, at, next_at as nextAt, error from alert_outbox order by rowid').all() as unknown as Waiting[]
   }
 
   sent ({ id, destination }: Pick<Waiting, 'id' | 'destination'>): void {
@@ -156,7 +176,8 @@ export class AlertState {
 
   #goOn (candidate: Candidate, known: Alert | undefined, { now, quiet, messages, silences }: Step & { readonly messages: Map<string, Told[]>, readonly silences: readonly Silence[] }): void {
     const { rule, subject, severity, cause, remedy, datasets } = candidate
-    const since = known?.since ?? now
+    // A clock that was set back begins to count anew.
+    const since = Math.min(known?.since ?? now, now)
     const fired = known !== undefined && known.fired > 0 ? known.fired : now - since >= rule.forMs ? now : 0
     let told = known?.told ?? 0
     const due = fired > 0 && (told === 0 || (rule.repeatMs !== undefined && now - told >= rule.repeatMs))

@@ -15,10 +15,12 @@ import type { Verdict } from '../health/verdict.ts'
 import type { Environment } from '../interpolate.ts'
 import type { Platform } from '../platform.ts'
 import type { AlertConfig, Rule } from './alert-file.ts'
-import type { Candidate } from './alert-state.ts'
+import type { Candidate, Waiting } from './alert-state.ts'
 import type { Message } from './send.ts'
 
 const MESSAGES_AT_ONCE = 20
+/** A message that is refused so often goes, where newer ones wait behind it. */
+const REFUSALS_MAX = 5
 const ranks: readonly Severity[] = ['error', 'warning', 'notice']
 
 /** One value of a metric. */
@@ -45,6 +47,9 @@ export class Alerts {
   constructor (parts: AlertParts) {
     this.#parts = parts
     this.state = new AlertState(parts.store.database)
+    try {
+      this.#config = parseAlerts(this.state.file ?? '', parts.env)
+    } catch { /* A variable of it is gone; the file is read at the first look. */ }
   }
 
   get config (): AlertConfig {
@@ -55,7 +60,7 @@ export class Alerts {
   notes (): Note[] {
     const stuck = this.state.waiting.filter(({ tries }) => tries > 2)
     return [
-      ...this.#trouble === '' ? [] : [{ part: 'alerts', severity: 'warning' as const, cause: `${ALERTS_FILE} cannot be used, and its rules are those of before: ${this.#trouble.split('\n')[0]}`, remedy: 'Correct the file; it is read again by itself.' }],
+      ...this.#trouble === '' ? [] : [{ part: 'alerts', severity: 'error' as const, cause: `${ALERTS_FILE} cannot be used, and its rules are those of before: ${this.#trouble.split('\n')[0]}`, remedy: 'Correct the file; it is read again by itself.' }],
       ...[...new Set(stuck.map(({ destination }) => destination))].map(name => ({ part: `alerts to ${name}`, severity: 'warning' as const, cause: `${name} takes no alerts: ${stuck.find(({ destination }) => destination === name)?.error}`, remedy: 'Try it with its test button, and look at its address.' }))
     ]
   }
@@ -83,8 +88,11 @@ export class Alerts {
       const text = await alertsText(this.#parts.root)
       if (text === this.#text) return
       this.#text = text
-      this.#config = parseAlerts(text, this.#parts.env)
+      const config = parseAlerts(text, this.#parts.env)
+      for (const { during } of config.rules) if (during !== '') await readCalendar(this.#parts.root, during)
+      this.#config = config
       this.#trouble = ''
+      this.state.keepFile(text)
     } catch (error) {
       this.#trouble = masker(this.#config.secrets)(describe(error))
     }
@@ -98,9 +106,10 @@ export class Alerts {
       const { rules, quiet } = this.#config
       const resting = new Set<string>()
       for (const { name, during } of rules) if (during !== '' && !await this.#isOpen(during, now)) resting.add(name)
+      const hidden = new Set(verdict.problems.flatMap(({ hides }) => hides.map(({ id }) => id)))
       const candidates = await this.#candidates(rules.filter(({ name }) => !resting.has(name)), verdict)
       const hushed = quiet !== undefined && isQuiet(quiet, now)
-      this.state.step({ now, candidates, rules, resting, url: this.#parts.url, quiet: severity => hushed && (quiet.letThrough === 'nothing' || ranks.indexOf(severity) > ranks.indexOf(quiet.letThrough)) })
+      this.state.step({ now, candidates, rules, resting, hidden, url: this.#parts.url, quiet: severity => hushed && (quiet.letThrough === 'nothing' || ranks.indexOf(severity) > ranks.indexOf(quiet.letThrough)) })
     } catch (error) {
       this.#parts.log.error({ reason: describe(error) }, 'The alert rules could not be asked')
     }
@@ -126,17 +135,22 @@ export class Alerts {
   }
 
   async #deliver (): Promise<void> {
-    for (const waiting of this.state.due(this.#now(), MESSAGES_AT_ONCE)) {
-      const destination = this.#config.destinations.find(({ name }) => name === waiting.destination)
-      if (destination === undefined) {
-        this.state.sent(waiting)
-        continue
-      }
+    // Beside each other: one that hangs holds up no other one.
+    await Promise.all(this.state.due(this.#now(), MESSAGES_AT_ONCE).map(messages => this.#deliverTo(messages).catch((error: unknown) => this.#parts.log.error({ reason: describe(error) }, 'Alerts could not be sent'))))
+  }
+
+  /** In their order, until one is not taken. */
+  async #deliverTo (messages: readonly Waiting[]): Promise<void> {
+    const destination = this.#config.destinations.find(({ name }) => name === messages[0]?.destination)
+    for (const waiting of messages) {
       try {
-        await send(destination, JSON.parse(waiting.body) as Message)
+        if (destination !== undefined) await send(destination, JSON.parse(waiting.body) as Message)
         this.state.sent(waiting)
       } catch (error) {
-        if (!this.state.failed(waiting, describe(error), this.#now())) this.#parts.log.error({ destination: waiting.destination, reason: describe(error) }, 'An alert was given up: nobody took it for a day')
+        const isRefused = (error as Partial<PlatformError>).code === 'DESTINATION_REFUSED' && waiting.tries >= REFUSALS_MAX && waiting !== messages.at(-1)
+        if (isRefused) this.state.sent(waiting)
+        else if (this.state.failed(waiting, describe(error), this.#now())) return
+        this.#parts.log.error({ destination: waiting.destination, reason: describe(error) }, isRefused ? 'An alert was given up: its destination refuses it, and newer ones wait' : 'An alert was given up: nobody took it for a day')
       }
     }
   }
@@ -155,7 +169,14 @@ export class Alerts {
   }
 
   async #isOpen (calendar: string, now: number): Promise<boolean> {
-    return (await readCalendar(this.#parts.root, calendar)).isOpen(now)
+    try {
+      return (await readCalendar(this.#parts.root, calendar)).isOpen(now)
+    } catch (error) {
+      // It was there when the file was read. One message too many is better than none.
+      this.#trouble = describe(error)
+      this.#text = undefined
+      return true
+    }
   }
 
   #now (): number {

@@ -57,7 +57,8 @@ export function signature (secret: string, body: string, now: number): { readonl
 }
 
 async function mail ({ server, from, to }: Extract<Destination, { email: object }>['email'], message: Message, name: string): Promise<void> {
-  const transport = createTransport(server, { from })
+  // Its own limits are minutes, in which no other mail would go out.
+  const transport = createTransport({ url: server, connectionTimeout: SEND_MS_MAX, greetingTimeout: SEND_MS_MAX, socketTimeout: SEND_MS_MAX, dnsTimeout: SEND_MS_MAX }, { from })
   try {
     await transport.sendMail({ to: [...to], subject: subjectOf(message), text: textOf(message), messageId: `<${message.id}@twolane>` })
   } catch (cause) {

@@ -1,5 +1,6 @@
 // What health remembers, in control.db:
 //
+//   problems        all that are there now, with when each was seen first
 //   incidents       one row a problem of severity error, from when it was seen first until it was gone
 //   health_days     seconds in each state by UTC day; a time in which nobody looked counts as down
 //   health_looks    when a user looked the last time, and the time before that
@@ -35,6 +36,7 @@ export class HealthRecord {
   constructor (database: DatabaseSync) {
     this.#database = database
     database.exec(`
+      create table if not exists problems (problem text primary key, since integer not null) strict;
       create table if not exists incidents (id integer primary key autoincrement, problem text not null, part text not null, cause text not null, state text not null, since integer not null, until integer not null) strict;
       create table if not exists health_days (day text primary key, ok integer not null, degraded integer not null, down integer not null) strict;
       create table if not exists health_looks (user text primary key, last integer not null, before integer not null) strict;
@@ -47,6 +49,9 @@ export class HealthRecord {
   note ({ at, state, problems }: Pick<Verdict, 'at' | 'state' | 'problems'>): void {
     const errors = problems.filter(({ severity }) => severity === 'error')
     transaction(this.#database, () => {
+      for (const { id } of problems) this.#database.prepare('insert or ignore into problems (problem, since) values (?, ?)').run(id, at)
+      const there = new Set(problems.map(({ id }) => id))
+      for (const id of this.#since().keys()) if (!there.has(id)) this.#database.prepare('delete from problems where problem = ?').run(id)
       const open = this.#open()
       for (const { id, part, cause } of errors) {
         if (open.some(one => one.problem === id)) continue
@@ -58,9 +63,9 @@ export class HealthRecord {
     })
   }
 
-  /** Since when a problem is there; now where it is new. */
+  /** Since when a problem is there, of whatever severity; now where it is new. */
   since ({ id }: Pick<Problem, 'id'>, now: number): number {
-    return this.#open().find(({ problem }) => problem === id)?.since ?? now
+    return this.#since().get(id) ?? now
   }
 
   /** Newest first. */
@@ -91,6 +96,10 @@ export class HealthRecord {
     // Under a day a merge of the database looks like growth.
     if (now - first.at < DAY_MS || first.free <= freeBytes) return undefined
     return freeBytes / ((first.free - freeBytes) / ((now - first.at) / DAY_MS))
+  }
+
+  #since (): Map<string, number> {
+    return new Map((this.#database.prepare('select problem, since from problems').all() as Array<{ problem: string, since: number }>).map(({ problem, since }) => [problem, since]))
   }
 
   #open (): Incident[] {

@@ -19,7 +19,7 @@ export interface Problem {
   /** Two at most. */
   readonly actions: readonly Action[]
   /** What it explains. */
-  readonly hides: ReadonlyArray<{ readonly part: string, readonly cause: string }>
+  readonly hides: ReadonlyArray<{ readonly id: string, readonly part: string, readonly cause: string }>
   /** Datasets whose rows it holds up, also by what it hides. */
   readonly datasets: readonly string[]
 }
@@ -67,7 +67,7 @@ export function grouped (findings: readonly Finding[]): Problem[] {
     ...root,
     severity: ranks[Math.min(...[root, ...hidden].map(({ severity }) => ranks.indexOf(severity)))] as Severity,
     actions: root.actions.slice(0, 2),
-    hides: hidden.map(({ part, cause }) => ({ part, cause })),
+    hides: hidden.map(({ id, part, cause }) => ({ id, part, cause })),
     datasets: [...new Set([root, ...hidden].flatMap(({ datasets }) => datasets))].sort()
   })).sort((a, b) => ranks.indexOf(a.severity) - ranks.indexOf(b.severity) || b.datasets.length - a.datasets.length)
 }
@@ -91,7 +91,7 @@ function sentenceOf ({ canary, now }: Facts, datasets: readonly DatasetHealth[],
   const [first] = errors
   if (first !== undefined) {
     const others = errors.length > 1 ? ` ${count(errors.length - 1, 'other problem')}.` : ''
-    return `${first.cause}.${first.datasets.length === 0 ? '' : ` It holds up ${listed(first.datasets)}.`}${others}`
+    return `${first.cause.replace(/\.$/, '')}.${first.datasets.length === 0 ? '' : ` It holds up ${listed(first.datasets)}.`}${others}`
   }
   const arrived = canary.state === 'ok' ? `the canary of ${Math.round((now - canary.at) / 1000)} s ago arrived everywhere` : canary.state === 'waiting' ? 'the first canary is on its way' : 'no canary is sent that would prove it'
   const fresh = datasets.filter(({ state }) => state !== 'stale' && state !== 'behind').length
@@ -103,7 +103,7 @@ function evidenceOf ({ engine, warehouse, topics, disk, canary, pipelines, jobs,
   const running = pipelines.filter(({ healthy }) => healthy)
   const failed = jobs.filter(({ last }) => last?.state === 'failed')
   return [
-    { what: 'canary', ok: canary.state === 'ok', detail: canary.at === 0 ? canary.state : `arrived everywhere ${Math.round((now - canary.at) / 1000)} s after it was made` },
+    { what: 'canary', ok: canary.state === 'ok', detail: canary.at === 0 ? canary.state : `the newest one that arrived everywhere was made ${Math.round((now - canary.at) / 1000)} s ago` },
     { what: 'datasets', ok: datasets.every(({ state }) => state === 'fresh' || state === 'closed' || state === 'quiet'), detail: datasets.length === 0 ? 'there are none' : freshText(datasets.map(({ state }) => state)) },
     { what: 'pipelines', ok: running.length === pipelines.length, detail: `${running.length} of ${pipelines.length} are as they should be` },
     { what: 'jobs', ok: failed.length === 0, detail: failed.length === 0 ? 'none has failed' : `${failed.map(({ task }) => task.id).join(', ')} failed` },

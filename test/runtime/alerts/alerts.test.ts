@@ -27,7 +27,7 @@ if (rule === undefined) throw new Error('no rule')
 const wrong: Candidate = { rule, subject: 'engine', severity: 'error', cause: 'The database is down', remedy: 'Look at it', datasets: ['quotes'] }
 
 function step (now: number, candidates: readonly Candidate[], more: Partial<Step> = {}): Step {
-  return { now, candidates, rules: [rule as NonNullable<typeof rule>], resting: new Set(), quiet: () => false, url: '', ...more }
+  return { now, candidates, rules: [rule as NonNullable<typeof rule>], resting: new Set(), hidden: new Set(), quiet: () => false, url: '', ...more }
 }
 
 function kinds (state: AlertState): string[] {
@@ -97,6 +97,16 @@ await t.test('what is silenced or falls into quiet hours is told afterwards, if 
   t.same(kinds(state), ['firing'])
   state.step(step(8 * minute, [], { resting: new Set(['wrong']) }))
   t.same(kinds(state), ['firing'], 'while its market is closed nothing is resolved')
+  state.step(step(9 * minute, [], { hidden: new Set(['engine']) }))
+  t.same(kinds(state), ['firing'], 'what only has a deeper cause now is not over')
+  state.step(step(10 * minute, [], { quiet: () => true }))
+  t.same(kinds(state), ['firing'], 'in quiet hours nobody hears that it is over')
+  state.step(step(11 * minute, []))
+  t.same(kinds(state), ['firing', 'resolved'])
+  state.step(step(60 * minute, [wrong]))
+  state.step(step(10 * minute, [wrong]))
+  state.step(step(12 * minute, [wrong]))
+  t.equal(kinds(state).at(-1), 'firing', 'a clock that was set back begins to count anew')
 })
 
 const told: Told = { kind: 'firing', rule: 'wrong', severity: 'error', cause: 'The database is down\r\nBcc: all@example.com', remedy: 'Look at it', datasets: ['quotes'], since: '2024-01-02T00:00:00.000Z' }
@@ -176,6 +186,23 @@ await t.test('a message that nobody takes is kept and tried again, and health sa
   await alerts.test('ops')
   t.equal((JSON.parse(server.got.at(-1)?.body ?? '') as Message).alerts[0]?.kind, 'test')
 
+  await t.test('nobody hears that it is over before they hear that it was wrong, nor is kept from it by another destination that hangs', async t => {
+    const got = server.got.length
+    server.status = 503
+    for (const wrong of [{ ...verdict, problems: [{ ...verdict.problems[0], id: 'broker' }] } as Verdict, { problems: [] } as unknown as Verdict]) {
+      for (let i = 0; i < 2; i++) {
+        now += 10
+        await alerts.watch(wrong)
+        await alerts.deliver()
+      }
+    }
+    server.status = 200
+    now += 4_000_000
+    await alerts.deliver()
+    const kinds = server.got.slice(got).map(({ body }) => (JSON.parse(body) as Message).alerts.find(({ rule }) => rule === 'all')?.kind)
+    t.same(kinds.slice(-2), ['firing', 'resolved'])
+  })
+
   await t.test('who may write rules does not choose where the platform connects', async t => {
     await t.rejects(alerts.replace('destinations: [{ name: ops, slack: { url: http://127.0.0.1:1/ } }]', { destinations: 'same' }), { code: 'REQUEST_REFUSED' })
     await t.rejects(alerts.replace('rules: 5', { destinations: 'same' }), { code: 'CONFIG_INVALID' })
@@ -186,6 +213,13 @@ await t.test('a message that nobody takes is kept and tried again, and health sa
     writeFileSync(join(root, 'config', 'alerts.yaml'), 'rules: [')
     await alerts.refresh()
     t.equal(alerts.config.rules.length, 2)
-    t.match(alerts.notes(), [{ part: 'alerts', cause: /config\/alerts\.yaml cannot be used/ }])
+    t.match(alerts.notes(), [{ part: 'alerts', severity: 'error', cause: /config\/alerts\.yaml cannot be used/ }])
+    const restarted = new Alerts(parts)
+    await restarted.refresh()
+    t.equal(restarted.config.rules.length, 2, 'also over a restart')
+    writeFileSync(join(root, 'config', 'alerts.yaml'), 'rules: [{ name: x, during: NOWHERE }]')
+    await restarted.refresh()
+    t.match(restarted.notes(), [{ cause: /NOWHERE/ }], 'a market that is not known holds up no other rule')
+    t.equal(restarted.config.rules.length, 2)
   })
 })
