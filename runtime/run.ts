@@ -1,7 +1,7 @@
 // One pipeline at work: its ingest loop and a deliver loop for each output and partition. In a stream each one is tried
 // again by itself and goes on until the stop; in a run of a job the first failure ends the attempt, and so does the end.
 
-import { Backoff, pause } from './backoff.ts'
+import { pause } from './backoff.ts'
 import { deliver } from './deliver.ts'
 import { describe, PlatformError } from './errors.ts'
 import { ingest, openIngest } from './ingest.ts'
@@ -12,6 +12,7 @@ import { RunEnd, StepFailed } from './run-end.ts'
 import { rejectedTopic } from './schema.ts'
 import { call, watchedChunks, watchedSink } from './watched.ts'
 import { loadInput, loadOutput, loadTransforms, makeContext, openChain, rejectFromOutput, topicNamed } from './steps.ts'
+import { Trial } from './trial.ts'
 import type { Assignment } from './broker/broker.ts'
 import type { OutputStep, Pipeline } from './pipeline.ts'
 import type { InputPlugin, OutputPlugin, Run, TransformPlugin } from './plugin.ts'
@@ -107,17 +108,17 @@ export class PipelineRun {
     const { broker, pipeline, health } = this.#around
     const { signal } = this.#stopInput
     const step = loaded.step.name
-    const backoff = new Backoff()
-    await this.#attempts(step, signal, backoff, async () => {
+    const trial = new Trial(told => health(step, told))
+    await this.#attempts(step, signal, trial, async () => {
       const settled = setTimeout(onBegun, INPUT_SETTLED_MS)
       const ended = new AbortController()
       try {
         // One input runs once, however many runtimes share the pipeline.
         const lease = await broker.lease(`${pipeline.id}.input`)
-        if (lease.shared) health(step, { ok: true, state: 'standby' })
+        if (lease.shared) trial.told({ ok: true, state: 'standby' })
         for await (const lost of lease.held(AbortSignal.any([signal, ended.signal]))) {
-          await this.#ingestWhile(AbortSignal.any([signal, lost]), loaded, { backoff, onBegun })
-          if (signal.aborted || lost.aborted) health(step, { ok: true, state: signal.aborted ? 'stopped' : 'standby' })
+          await this.#ingestWhile(AbortSignal.any([signal, lost]), loaded, { trial, onBegun })
+          if (signal.aborted || lost.aborted) trial.told({ ok: true, state: signal.aborted ? 'stopped' : 'standby' })
           else ended.abort()
         }
         onBegun()
@@ -128,7 +129,7 @@ export class PipelineRun {
   }
 
   /** One life of the input. It has ended by itself when `signal` has not aborted. */
-  async #ingestWhile (signal: AbortSignal, { step: { name: step, config }, plugin }: LoadedStep<InputPlugin>, { backoff, onBegun }: { readonly backoff: Backoff, readonly onBegun: () => void }): Promise<void> {
+  async #ingestWhile (signal: AbortSignal, { step: { name: step, config }, plugin }: LoadedStep<InputPlugin>, { trial, onBegun }: { readonly trial: Trial, readonly onBegun: () => void }): Promise<void> {
     const { broker, pipeline, clock, metrics, watch, limits, health } = this.#around
     const labels = { pipeline: pipeline.id, step }
     const rejects = new Rejects(pipeline.topic, pipeline.id, clock)
@@ -140,7 +141,7 @@ export class PipelineRun {
       topic: this.#topic,
       rejects,
       onDurable: (batch: { length: number, bytes: number }) => {
-        backoff.succeeded()
+        trial.succeeded()
         onBegun()
         metrics.rows.inc(labels, batch.length)
         metrics.bytes.inc(labels, batch.bytes)
@@ -148,9 +149,9 @@ export class PipelineRun {
       }
     }
     const writers = await openIngest(settings, broker)
-    health(step, { ok: true, state: 'running' })
+    trial.begun()
     try {
-      const context = makeContext(this.#around, {
+      const context = makeContext({ ...this.#around, health: (_, told) => trial.told(told) }, {
         step,
         topic: this.#topic,
         signal,
@@ -170,8 +171,8 @@ export class PipelineRun {
   async #output (step: OutputStep, plugin: OutputPlugin, onBegun: () => void): Promise<void> {
     const { broker, pipeline } = this.#around
     const { signal } = this.#stopOutputs
-    const backoff = new Backoff()
-    await this.#attempts(step.name, signal, backoff, async () => {
+    const trial = new Trial(told => this.#around.health(step.name, told))
+    await this.#attempts(step.name, signal, trial, async () => {
       const consumer = await broker.consumer(this.#topic, groupOf(pipeline.id, step.name))
       // One partition that fails takes the others along: all are opened again together.
       const failed = new AbortController()
@@ -179,12 +180,17 @@ export class PipelineRun {
       const stop = AbortSignal.any([signal, failed.signal, reached.signal])
       const settled = new Set<number>()
       const partitions = new Set<Promise<void>>()
-      const standby = setTimeout(() => this.#standBy(step.name, onBegun), STANDBY_MS)
+      const standBy = (): void => {
+        // Other runtimes have all partitions.
+        trial.told({ ok: true, state: 'standby' })
+        onBegun()
+      }
+      const standby = setTimeout(standBy, STANDBY_MS)
       let failure: { readonly error: unknown } | undefined
       try {
         for await (const assignment of consumer.assignments(stop)) {
           clearTimeout(standby)
-          const partition = this.#deliver(step, plugin, { assignment, stop, backoff, onBegun })
+          const partition = this.#deliver(step, plugin, { assignment, stop, trial, onBegun })
             .then(() => {
               settled.add(assignment.partition)
               if (this.#end?.isReached(settled) === true) reached.abort()
@@ -198,7 +204,7 @@ export class PipelineRun {
               // Its next owner waits for this.
               assignment.release()
               partitions.delete(partition)
-              if (partitions.size === 0 && !stop.aborted) this.#standBy(step.name, onBegun)
+              if (partitions.size === 0 && !stop.aborted) standBy()
             })
           partitions.add(partition)
         }
@@ -215,24 +221,18 @@ export class PipelineRun {
     })
   }
 
-  /** Other runtimes have all partitions. */
-  #standBy (step: string, onBegun: () => void): void {
-    this.#around.health(step, { ok: true, state: 'standby' })
-    onBegun()
-  }
-
-  async #deliver (step: OutputStep, plugin: OutputPlugin, { assignment, stop, backoff, onBegun }: {
-    readonly assignment: Assignment, readonly stop: AbortSignal, readonly backoff: Backoff, readonly onBegun: () => void
+  async #deliver (step: OutputStep, plugin: OutputPlugin, { assignment, stop, trial, onBegun }: {
+    readonly assignment: Assignment, readonly stop: AbortSignal, readonly trial: Trial, readonly onBegun: () => void
   }): Promise<void> {
     const { pipeline, broker, clock, metrics, watch, limits } = this.#around
     const labels = { pipeline: pipeline.id, step: step.name }
     const group = groupOf(pipeline.id, step.name)
     const sinkRejects = new Rejects(pipeline.topic, pipeline.id, clock, step.name)
-    const context = makeContext(this.#around, { step: step.name, topic: this.#topic, signal: stop, checkpoint: undefined, reject: rejectFromOutput(sinkRejects, step.name) })
+    const context = makeContext({ ...this.#around, health: (_, told) => trial.told(told) }, { step: step.name, topic: this.#topic, signal: stop, checkpoint: undefined, reject: rejectFromOutput(sinkRejects, step.name) })
     const rejected = await broker.producer(rejectedTopic(pipeline.topic), `${group}/${assignment.partition}`)
     const opened = await call({ step: step.name, watch, work: () => plugin.open(step.config, context), limit: { to: 'open', msMax: limits.openMsMax } })
     const sink = watchedSink(opened, { step: step.name, watch, limits })
-    this.#around.health(step.name, { ok: true, state: 'running' })
+    trial.begun()
     onBegun()
     const lag = this.lag.of(step.name, assignment)
     try {
@@ -249,8 +249,8 @@ export class PipelineRun {
         log: context.log,
         onSettle: event => {
           lag.settled(event)
-          if (event.phase === 'began') return
-          backoff.succeeded()
+          if (event.phase === 'began') return trial.sent()
+          trial.succeeded()
           metrics.rows.inc(labels, event.rows)
           metrics.bytes.inc(labels, event.bytes)
           metrics.batches.inc(labels)
@@ -277,14 +277,16 @@ export class PipelineRun {
   }
 
   /** Tries until it ends without an error, or until the signal. Throws what only a new thread can help against. */
-  async #attempts (step: string, signal: AbortSignal, backoff: Backoff, attempt: () => Promise<void>): Promise<void> {
+  async #attempts (step: string, signal: AbortSignal, trial: Trial, attempt: () => Promise<void>): Promise<void> {
     const { pipeline, metrics } = this.#around
     const log = this.#around.log(step)
     while (!signal.aborted) {
       try {
-        return await attempt()
+        await attempt()
+        return trial.close()
       } catch (error) {
         if (signal.aborted) {
+          trial.close()
           log.warn({ reason: describe(error) }, 'Failed while stopping; what was not settled is finished at the next start')
           return
         }
@@ -292,9 +294,8 @@ export class PipelineRun {
         // It may come back at any moment, and do things behind the back of the next attempt.
         if (error instanceof PlatformError && error.code === 'PLUGIN_STUCK') throw error
         if (this.#end !== undefined) throw new StepFailed(step, error)
-        const retryDelayMs = backoff.nextMs()
         const reason = describe(error)
-        this.#around.health(step, { ok: false, state: 'backing_off', reason })
+        const retryDelayMs = trial.failed(reason)
         if (error instanceof PlatformError && !error.retryable) log.error({ retryDelayMs, reason }, 'Failed and needs a hand')
         else log.warn({ retryDelayMs, reason }, 'Failed, trying again')
         await pause(retryDelayMs, signal)
