@@ -1,7 +1,7 @@
 /* eslint no-template-curly-in-string: "off" -- variables are what this is about */
-import fc from 'fast-check'
 import t from 'tap'
 import { checkYaml } from '../../runtime/check.ts'
+import fc from '../properties.ts'
 import type { PlatformError } from '../../runtime/errors.ts'
 import { coreScalar, interpolate } from '../../runtime/interpolate.ts'
 import { readYaml } from '../../runtime/yaml.ts'

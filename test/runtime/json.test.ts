@@ -1,6 +1,6 @@
 import t from 'tap'
-import fc from 'fast-check'
 import { depthMax, needsCare, parseJson } from '../../runtime/json.ts'
+import fc from '../properties.ts'
 
 type Source = (name: string, value: unknown, context: { source?: string }) => unknown
 

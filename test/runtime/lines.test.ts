@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Batch, cell, fromRows } from '../../runtime/batch.ts'
 import { csvHeader, csvLines, jsonLines, jsonRows } from '../../runtime/lines.ts'
 import { fakeTopic } from '../conform/context.ts'
+import fc from '../properties.ts'
 import type { Column } from '../../runtime/batch.ts'
 
 const topic = fakeTopic('rows', ['a', 'b'])

@@ -1,10 +1,10 @@
 /* eslint no-template-curly-in-string: "off" -- variables stand in the YAML */
-import fc from 'fast-check'
 import t from 'tap'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { stringify } from 'yaml'
+import fc from '../properties.ts'
 import type { Test } from 'tap'
 import { PlatformError } from '../../runtime/errors.ts'
 import { readPipeline, readPipelines, redact } from '../../runtime/pipeline.ts'

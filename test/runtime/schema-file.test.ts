@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { join } from 'node:path'
+import fc from '../properties.ts'
 import type { PlatformError } from '../../runtime/errors.ts'
 import { formatType, parseType, readSchemas, readTopic } from '../../runtime/schema-file.ts'
 import { plainCast } from '../../runtime/schema.ts'

@@ -1,8 +1,8 @@
 /* eslint no-template-curly-in-string: "off" -- variables stand in the YAML */
-import fc from 'fast-check'
 import t from 'tap'
 import { PlatformError } from '../../runtime/errors.ts'
 import { checkYaml, readYaml } from '../../runtime/yaml.ts'
+import fc from '../properties.ts'
 
 /** Lines of the CONFIG_INVALID that `work` throws. */
 function linesOf (work: () => unknown): string[] {

@@ -2,7 +2,7 @@ import { appendFile, mkdir, open, rename, rm, truncate, utimes, writeFile } from
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import fc from 'fast-check'
+import fc from '../../properties.ts'
 import file from '../../../plugins/inputs/file/index.ts'
 import { configure } from '../../conform/configure.ts'
 import { fakeContext, until } from '../../conform/context.ts'

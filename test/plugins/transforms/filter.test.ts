@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../../properties.ts'
 import filter from '../../../plugins/transforms/filter/index.ts'
 import { pattern } from '../../../plugins/transforms/filter/condition.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'

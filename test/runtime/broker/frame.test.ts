@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib'
-import fc from 'fast-check'
 import t from 'tap'
 import { Batch, cell, fromRows } from '../../../runtime/batch.ts'
 import { decodeFrame, FrameWriter } from '../../../runtime/broker/frame.ts'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { fakeTopic } from '../../conform/context.ts'
+import fc from '../../properties.ts'
 import type { Column, Columns } from '../../../runtime/batch.ts'
 
 const topic = fakeTopic()

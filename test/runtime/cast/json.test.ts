@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Caster } from '../../../runtime/cast/cast.ts'
+import fc from '../../properties.ts'
 import type { Column, TextColumn } from '../../../runtime/batch.ts'
 import type { Type } from '../../../runtime/schema.ts'
 import { cast, castAll, castColumn, fieldOf, textColumn } from './shapes.ts'

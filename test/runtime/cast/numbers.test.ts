@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../../properties.ts'
 import type { Type } from '../../../runtime/schema.ts'
 import { cast } from './shapes.ts'
 import type { CastOptions } from './shapes.ts'

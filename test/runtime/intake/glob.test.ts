@@ -1,7 +1,7 @@
 import { matchesGlob } from 'node:path/posix'
-import fc from 'fast-check'
 import t from 'tap'
 import { baseOf, compileGlob, isGlob } from '../../../runtime/intake/glob.ts'
+import fc from '../../properties.ts'
 
 await t.test('globs match as they should', async t => {
   for (const [glob, yes, no] of [

@@ -1,6 +1,6 @@
 // Statements at random: a grammar of SELECT whose leaves are honest or hostile.
 
-import fc from 'fast-check'
+import fc from '../../properties.ts'
 
 interface Bait {
   /** A file that must not be read. */

@@ -1,13 +1,14 @@
-import fc from 'fast-check'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { PlatformError } from '../../../runtime/errors.ts'
+import { modelProblem } from '../../../runtime/sql/model.ts'
 import { runSql } from '../../../runtime/sql/run.ts'
 import { WORLD_PREFIX } from '../../../runtime/sql/world.ts'
 import { unlimited } from '../../../runtime/access/principal.ts'
+import fc from '../../properties.ts'
 import { fragments } from './fragments.ts'
 import { honest } from './honest.ts'
 import { hidden } from './hidden.ts'
@@ -124,6 +125,17 @@ await t.test('errors show no other names than those who ask wrote', async t => {
     t.equal(code, 'QUERY_REFUSED', sql)
     t.notMatch(message, /twolane_granted|streaming|desk|secrets|[0-9a-f]{8}-[0-9a-f]{4}/, message)
   }
+})
+
+await t.test('item 31: a model that comes over the network is a SELECT on tables, and no way to files, hosts or other databases', async t => {
+  const says = (sql: string): Promise<string | undefined> => modelProblem(shop.platform, `-- About\n-- table: quotes\n${sql}`)
+  for (const sql of [
+    'SELECT (SELECT line FROM file(\'/etc/passwd\', \'LineAsString\') LIMIT 1) AS x FROM quotes', 'SELECT * FROM url(\'http://127.0.0.1:1/\', \'RawBLOB\', \'s String\'), quotes', 'SELECT 1 FROM quotes, system.query_log',
+    'SELECT 1 FROM quotes, streaming.secrets', 'SELECT getSetting(\'max_threads\') FROM quotes', 'SELECT 1 FROM quotes WHERE 1 IN system.users', 'SELECT 1 FROM quotes SETTINGS max_threads = 1', 'SELECT 1 FROM quotes /* a */ UNION ALL SELECT * FROM remote(\'h\', \'a.b\')',
+    'SELECT 1) FROM file(\'x\') --', 'SELECT dictGet(\'a\', \'b\', 1) FROM quotes'
+  ]) t.match(await says(sql), /not allowed|no dataset|Syntax error/, sql)
+  const folder = join(import.meta.dirname, '../../../schemas/models')
+  for (const name of readdirSync(folder)) t.equal(await modelProblem(shop.platform, readFileSync(join(folder, name), 'utf8')), undefined, name)
 })
 
 await t.test('item 28: the engine has nothing of the environment of the platform', async t => {

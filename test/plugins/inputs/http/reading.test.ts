@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import fc from '../../../properties.ts'
 import http from '../../../../plugins/inputs/http/index.ts'
 import { configure } from '../../../conform/configure.ts'
 import { readSource, restSource, run, startSource } from './source.ts'

@@ -46,7 +46,7 @@ await t.test('as an output', { skip: s3Missing }, async t => {
       const endpoint = await network.listen()
       const address = `s3://${bucket}/lake`
       return {
-        config: { folder: address, endpoint, access_key: accessKey, secret_key: secretKey, timeout_seconds: 0.5 },
+        config: { folder: address, endpoint, access_key: accessKey, secret_key: secretKey, timeout_seconds: 3 },
         async rows () {
           const objects = await storeAt(server.endpoint, address, dataFolder)
           try {

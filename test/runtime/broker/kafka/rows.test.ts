@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { fromRows } from '../../../../runtime/batch.ts'
 import { crc32c } from '../../../../runtime/broker/kafka/crc32c.ts'
@@ -6,6 +5,7 @@ import { murmur2 } from '../../../../runtime/broker/kafka/partitioner.ts'
 import { decodeBatches, encodeBatch, encodeHeaders, RecordPacker } from '../../../../runtime/broker/kafka/records.ts'
 import { decodeRows, valuesOf } from '../../../../runtime/broker/kafka/rows.ts'
 import { fakeTopic } from '../../../conform/context.ts'
+import fc from '../../../properties.ts'
 import type { Row } from '../../../../runtime/batch.ts'
 import type { Decoded } from '../../../../runtime/broker/kafka/rows.ts'
 
