@@ -25,7 +25,7 @@ await t.test('a request is repeated after 500, 429, a cut connection, a wrong le
     () => {} // says nothing
   ]
   for (const fault of faults) {
-    const { rows, error, asked, context } = await answers(t, [fault, good], { timeout_seconds: 0.5 })
+    const { rows, error, asked, context } = await answers(t, [fault, good], { timeout_seconds: 2 })
     t.equal(error, undefined)
     t.strictSame(rows, [{ n: 1 }, { n: 2 }])
     t.equal(asked, 2)

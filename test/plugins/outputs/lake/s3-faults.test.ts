@@ -209,7 +209,7 @@ await t.test('a store that is killed in the middle and comes back', { skip: s3Mi
 
 await t.test('a store that falls silent in the middle holds up neither the flush nor the end for good', { skip: s3Missing }, async t => {
   const { network, objects, reader, config, dataFolder, uploads } = await stageOf(t)
-  const sink = await openBig({ ...config, timeout_seconds: 0.7 }, dataFolder)
+  const sink = await openBig({ ...config, timeout_seconds: 2 }, dataFolder)
   await sink.write(bigBatch())
   let silent = false
   network.fate = request => {
