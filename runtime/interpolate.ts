@@ -57,6 +57,13 @@ export function interpolate (yaml: YamlFile, env: Environment): Interpolated {
   return { ...yaml, value, replaced, secrets: [...secrets], secretPaths }
 }
 
+/** What a text becomes where the environment is that; what is not set stays as it stands. `isVariable`: it is one variable that is set, and nothing else. */
+export function expanded (source: string, env: Environment): { readonly text: string, readonly isVariable: boolean } {
+  const { parts, errors } = expand(source, env)
+  if (errors.length > 0) return { text: source, isVariable: false }
+  return { text: parts.map(({ text }) => text).join(''), isVariable: parts.length === 1 && parts[0]?.kind === 'variable' }
+}
+
 /** A value for an error message; one that a variable made is not shown. */
 export function shown (yaml: YamlFile, path: Path, text: string): string {
   return yaml.replaced.has(formatPath(path)) ? 'of that name (it came from a variable)' : quote(text)

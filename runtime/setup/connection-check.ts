@@ -5,9 +5,8 @@ import { parse, stringify } from 'yaml'
 import { checkDefinition, restoreSecrets } from '../control/definition.ts'
 import { PlatformError } from '../errors.ts'
 import { runSide } from '../side-thread.ts'
-import { pluginRefusal, stepProblems } from './policy.ts'
+import { bindingsOf, pluginRefusal, stepProblems } from './policy.ts'
 import { groups, stepName } from './step-name.ts'
-import { Bindings } from './variables.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Platform } from '../platform.ts'
 import type { Json, Row } from '../plugin.ts'
@@ -67,7 +66,7 @@ export async function checkConnection (platform: Platform, principal: Principal,
   const text = withSecrets(platform, request)
   const options = parse(text) as Readonly<Record<string, Json>>
   const step = kind === 'input' ? options['input'] as Json : (options['outputs'] as readonly Json[])[0] as Json
-  const problems = await stepProblems(platform, principal, { kind, plugin, options: (step as Readonly<Record<string, Json>>)[plugin] ?? {} }, new Bindings(platform.supervisor.files.pipelines.values()))
+  const problems = await stepProblems(platform, principal, { kind, plugin, options: (step as Readonly<Record<string, Json>>)[plugin] ?? {} }, await bindingsOf(platform))
   if (problems.length > 0) return { ok: false, steps: problems.map(detail => ({ name: 'options', ok: false, ms: 0, detail })), sample: [] }
   if (running >= CHECKS_MAX) throw new PlatformError('TOO_MANY_REQUESTS', `${CHECKS_MAX} connections are being tested already`, { remedy: 'Try again when one has ended.' })
   running++

