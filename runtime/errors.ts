@@ -23,6 +23,7 @@ const meanings = {
   DISK_FULL: { status: 507, retryable: true },
   ENGINE_MISSING: { status: 503, retryable: false },
   ENGINE_UNAVAILABLE: { status: 503, retryable: true },
+  FILE_CHANGED: { status: 409, retryable: false },
   FILE_REFUSED: { status: 422, retryable: false },
   FILES_READ_ONLY: { status: 409, retryable: false },
   LAKE_CONFLICT: { status: 409, retryable: false },

@@ -20,7 +20,7 @@ const changeProperties = {
   files: {
     type: 'array',
     maxItems: CHANGED_FILES_MAX,
-    items: { type: 'object', additionalProperties: false, required: ['path', 'text'], properties: { path: { type: 'string', maxLength: 1000 }, text: { type: ['string', 'null'], maxLength: FILE_BYTES_MAX, description: 'null: the file goes' } } }
+    items: { type: 'object', additionalProperties: false, required: ['path', 'text'], properties: { path: { type: 'string', maxLength: 1000 }, text: { type: ['string', 'null'], maxLength: FILE_BYTES_MAX, description: 'null: the file goes' }, hash: { type: 'string', pattern: '^(?:[0-9a-f]{16})?$', description: 'Of the text that the change was made from, as GET /v1/files has it; empty: there was no file. Where the file is another one now, nothing is done (409 FILE_CHANGED)' } } }
   },
   pipeline: { type: 'object', additionalProperties: false, required: ['id', 'definition'], properties: { id, definition } },
   input: { type: 'object', additionalProperties: false, required: ['pipeline', 'definition'], properties: { pipeline: id, definition: step } },

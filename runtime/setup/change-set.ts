@@ -6,7 +6,7 @@ import { PlatformError } from '../errors.ts'
 import { mask } from '../pipeline.ts'
 import { createHash } from 'node:crypto'
 import { withInput, withOutput } from './pipeline-edit.ts'
-import { FILE_BYTES_MAX, checkPath, readText } from './project-files.ts'
+import { FILE_BYTES_MAX, checkPath, hashOf, readText } from './project-files.ts'
 import type { Definition } from '../control/definition.ts'
 import type { FileKind } from './project-files.ts'
 
@@ -15,7 +15,8 @@ export const CHANGED_FILES_MAX = 100
 
 /** The body of a request. All parts that are given count, in this order; a null takes the thing away. */
 export interface ChangeRequest {
-  readonly files?: ReadonlyArray<{ readonly path: string, readonly text: string | null }>
+  /** `hash`: of the text that it was made from; empty: there was no file. */
+  readonly files?: ReadonlyArray<{ readonly path: string, readonly text: string | null, readonly hash?: string }>
   readonly pipeline?: { readonly id: string, readonly definition: Definition | null }
   readonly input?: { readonly pipeline: string, readonly definition: Definition | string | null }
   readonly output?: { readonly pipeline: string, readonly name: string, readonly definition: Definition | string | null }
@@ -31,7 +32,7 @@ export interface FileChange {
   readonly after: string | undefined
 }
 
-/** The files that would be other ones, by path. Throws REQUEST_INVALID, NOT_FOUND or CONFIG_INVALID. */
+/** The files that would be other ones, by path. Throws REQUEST_INVALID, NOT_FOUND, FILE_CHANGED or CONFIG_INVALID. */
 export async function changeSet (root: string, request: ChangeRequest): Promise<FileChange[]> {
   const changes = new Map<string, FileChange>()
   const edit = async (path: string, make: (text: string | undefined) => string | undefined): Promise<void> => {
@@ -45,7 +46,13 @@ export async function changeSet (root: string, request: ChangeRequest): Promise<
     if (changes.size > CHANGED_FILES_MAX) throw new PlatformError('REQUEST_INVALID', `A change touches ${CHANGED_FILES_MAX} files at most`)
   }
   const { files = [], pipeline, input, output, schema } = request
-  for (const { path, text } of files) await edit(path, () => text ?? undefined)
+  for (const { path, text, hash } of files) {
+    await edit(path, before => {
+      // Whoever wrote it had another text before them: theirs would undo what came in between.
+      if (hash !== undefined && hash !== (before === undefined ? '' : hashOf(before))) throw new PlatformError('FILE_CHANGED', `${path} is another one than the change was made from`, { remedy: 'Read the file again, and make the change there.' })
+      return text ?? undefined
+    })
+  }
   if (pipeline !== undefined) await edit(`pipelines/${pipeline.id}.yaml`, text => merged(text, pipeline.definition))
   if (input !== undefined) await edit(`pipelines/${input.pipeline}.yaml`, text => withInput(`pipelines/${input.pipeline}.yaml`, there(text, input.pipeline), input.definition))
   if (output !== undefined) await edit(`pipelines/${output.pipeline}.yaml`, text => withOutput(`pipelines/${output.pipeline}.yaml`, there(text, output.pipeline), output.name, output.definition))

@@ -15,7 +15,7 @@ const places = [
 await t.test('the web page', { skip: noChromium }, async t => {
   const stage = await openStage(t)
 
-  await t.test('the first user is made with the code that the platform printed, and lands on Home', async t => {
+  await t.test('the first user is made with the code that the platform printed, and is led through the first steps', async t => {
     const { page, context, complaints } = await stage.open()
     const [, hash = ''] = /(#\/setup\/\S+)/.exec(stage.platform.output()) ?? []
     await page.goto(`${stage.url}/${hash}`)
@@ -23,7 +23,8 @@ await t.test('the web page', { skip: noChromium }, async t => {
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByLabel('The password again').fill(password)
     await page.getByRole('button', { name: 'Make the user and sign in' }).click()
-    await page.getByRole('heading', { name: 'Home' }).waitFor()
+    await page.getByText(/of 6 first steps are done/).waitFor()
+    await visit(page, stage, '#/home')
     await page.locator('.verdict-sentence').waitFor()
     const cookies = await context.cookies()
     t.ok(cookies.every(({ httpOnly, sameSite }) => httpOnly && sameSite !== 'None'), 'no script can read the session')

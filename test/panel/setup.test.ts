@@ -1,6 +1,8 @@
 // Setup, access, quality and costs in a real Chromium, on a real platform: what a maintainer, an admin and an analyst do there.
 
 import t from 'tap'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { eventually } from '../waiting.ts'
 import { adminToken, noChromium, openStage, overflow, phone, violations, visit } from './stage.ts'
 import type { Page } from 'playwright-core'
@@ -93,6 +95,51 @@ async function maintain (t: Test, stage: Stage): Promise<void> {
     t.equal((await stage.platform.api<{ text: string }>('GET', '/v1/files/pipelines/made.yaml')).body.text, text)
   })
 
+  await t.test('what somebody else has written meanwhile is not overwritten, and what was typed is kept', async t => {
+    await visit(page, stage, '#/home')
+    await visit(page, stage, '#/setup/files?file=pipelines/made.yaml')
+    const editor = page.getByRole('textbox', { name: 'pipelines/made.yaml' })
+    t.match(await editor.inputValue(), /topc: made/, 'the mistake is still there to be corrected')
+    await editor.fill((await editor.inputValue()).replace('topc: made', 'topic: made\ndescription: Mine'))
+    appendFileSync(join(stage.folder, 'pipelines/made.yaml'), '# theirs\n')
+    await page.getByRole('button', { name: 'Plan the change' }).click()
+    await page.getByText('Somebody else has changed this file').waitFor()
+    await page.getByRole('button', { name: 'Compare mine with theirs' }).click()
+    await page.getByRole('region', { name: 'The change of pipelines/made.yaml' }).getByText('-# theirs').waitFor()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    t.match(await editor.inputValue(), /# theirs/)
+  })
+
+  await t.test('a login that ends takes nothing of what was typed', async t => {
+    const password = 'a sentence that nobody guesses 8'
+    await stage.platform.api('POST', '/v1/users', { type: 'application/json', text: JSON.stringify({ user: 'mia', password, roles: ['maintainer'] }) })
+    const { page, context } = await stage.open()
+    const signIn = async (): Promise<void> => {
+      await page.getByLabel('Password', { exact: true }).fill(password)
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    }
+    await page.goto(`${stage.url}/#/setup/sources/new`)
+    await page.getByLabel('User').fill('mia')
+    await signIn()
+    await page.getByRole('button', { name: /^Generate/ }).click()
+    await page.getByLabel('Fields').fill('{ symbol: 1 }')
+    await page.getByText('This is no JSON object').waitFor()
+    await page.getByLabel('Fields').fill('{ "symbol": "AAPL" }')
+    await context.clearCookies()
+    await page.getByRole('button', { name: 'Test the connection' }).first().click()
+    await page.getByText('Your login has ended').waitFor()
+    t.equal(await page.getByLabel('User').inputValue(), 'mia')
+    t.equal(await page.evaluate('document.querySelector(":modal").getBoundingClientRect().width === innerWidth'), true, 'nobody reads on below the login')
+    await signIn()
+    await page.locator('dialog').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Test the connection' }).first().click()
+    await page.getByRole('region', { name: 'Sample rows' }).getByText('AAPL').first().waitFor()
+    await page.goto(`${stage.url}/#/home`)
+    await page.goBack()
+    t.equal(await page.getByLabel('Fields').inputValue(), '{ "symbol": "AAPL" }', 'nor does Back')
+    await context.close()
+  })
+
   await t.test('a pipeline is torn down by typing its name', async () => {
     await visit(page, stage, '#/setup/teardown/pipeline/made')
     await page.getByText('pipelines/made.yaml').first().waitFor()
@@ -103,8 +150,8 @@ async function maintain (t: Test, stage: Stage): Promise<void> {
     await eventually('the pipeline is gone', async () => (await stage.platform.api('GET', '/v1/pipelines/made')).status === 404 ? true : undefined)
   })
 
-  // What is gone is asked for once more by the page that shows it.
-  t.same(complaints.filter(text => !/404 .*\/made$/.test(text)), [])
+  // What is gone is asked for once more by the page that shows it, and a change that was refused is an answer, too.
+  t.same(complaints.filter(text => !/404 .*\/made$|409 .*\/v1\/changes$/.test(text)), [])
   await context.close()
 }
 

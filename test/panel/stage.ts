@@ -60,6 +60,8 @@ export interface Look extends BrowserContextOptions {
 export interface Stage {
   readonly platform: RunningPlatform
   readonly url: string
+  /** The folder of the project. */
+  readonly folder: string
   /** A tab of its own, without what others have stored. Texts on its console and faults of scripts are collected. */
   open (look?: Look): Promise<{ readonly page: Page, readonly context: BrowserContext, readonly complaints: string[] }>
 }
@@ -84,6 +86,7 @@ export async function openStage (t: Test, more: Readonly<Record<string, string>>
   return {
     platform,
     url: platform.url,
+    folder: project.folder,
     async open ({ token, ...options } = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: 'reduce', ...options })
       context.setDefaultTimeout(WAIT_MS_MAX)

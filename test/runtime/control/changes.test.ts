@@ -74,6 +74,17 @@ await t.test('changes', async t => {
     t.notOk(existsSync(join(project.folder, 'schemas/third.yaml')))
   })
 
+  await t.test('nor is a text that was made from another one', async t => {
+    const path = 'schemas/other.yaml'
+    const { hash: read } = (await ask('GET', `/v1/files/${path}`)).json<{ hash: string }>()
+    project.write(path, `${schema} # once more`)
+    const refused = await post('/v1/changes', { files: [{ path, text: schema, hash: read }] })
+    t.match(refused.json(), { status: 409, code: 'FILE_CHANGED', remedy: /Read the file again/ })
+    t.match((await post('/v1/changes', { files: [{ path, text: schema, hash: '' }] })).json(), { code: 'FILE_CHANGED' }, 'nor one that takes the file for new')
+    const { hash: now } = (await ask('GET', `/v1/files/${path}`)).json<{ hash: string }>()
+    t.match((await plan({ files: [{ path, text: schema, hash: now }] })).diffs, [{ path, change: 'changed' }])
+  })
+
   await t.test('schema, pipeline and its tests are added at once, and taken away again', async t => {
     const change = {
       files: [{ path: 'pipelines/fresh.test.yaml', text: testFile }],

@@ -3,6 +3,7 @@
 
 import { problemOf, send } from './api.ts'
 import { useEffect, useRef, useState } from './html.ts'
+import { session } from './session.ts'
 import type { Problem } from './api.ts'
 
 export interface StreamEvent {
@@ -67,12 +68,13 @@ export function useFollow (path: string | undefined, onEvent: (event: StreamEven
   const [state, setState] = useState<FollowState>({ state: 'connecting', problem: undefined })
   const latest = useRef(onEvent)
   latest.current = onEvent
+  const away = session.value === null
   useEffect(() => {
-    if (path === undefined) return
+    if (path === undefined || away) return
     const left = new AbortController()
     void follow(path, { signal: left.signal, onEvent: event => latest.current(event), onState: setState })
     return () => left.abort()
-  }, [path])
+  }, [path, away])
   return state
 }
 

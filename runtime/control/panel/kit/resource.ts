@@ -3,6 +3,7 @@
 
 import { ApiProblem, get, problemOf } from './api.ts'
 import { signal, useEffect } from './html.ts'
+import { session } from './session.ts'
 import type { Problem } from './api.ts'
 import type { ReadonlySignal } from './html.ts'
 
@@ -67,7 +68,7 @@ class Shared {
   }
 
   wake (): void {
-    if (!this.unused && Number.isFinite(this.#everyMs())) void this.again()
+    if (!this.unused && session.peek() !== null && Number.isFinite(this.#everyMs())) void this.again()
   }
 
   async #ask (): Promise<void> {
@@ -82,7 +83,8 @@ class Shared {
       this.#failures++
       // What was shown stays, unless there is nothing left to see.
       const problem = problemOf(error)
-      const gone = error instanceof ApiProblem && [401, 403, 404].includes(problem.status)
+      // A login that has ended takes nothing away: whoever comes back goes on where they were.
+      const gone = error instanceof ApiProblem && [403, 404].includes(problem.status)
       this.state.value = { ...(gone ? empty : this.state.peek()), problem, loading: false }
     }
   }
@@ -94,7 +96,7 @@ class Shared {
   #schedule (): void {
     clearTimeout(this.#timer)
     const everyMs = this.#everyMs()
-    if (this.unused || document.hidden || !Number.isFinite(everyMs)) return
+    if (this.unused || document.hidden || session.peek() === null || !Number.isFinite(everyMs)) return
     this.#timer = setTimeout(() => { void this.again() }, Math.max(everyMs, Math.min(RETRY_MS_MAX, everyMs * 2 ** this.#failures)))
   }
 }

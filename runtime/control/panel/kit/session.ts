@@ -17,10 +17,14 @@ const TOKEN_KEY = 'twolane.token'
 
 /** undefined: not known yet; null: nobody is logged in. */
 export const session = signal<Me | null | undefined>(undefined)
+/** Whose login has ended while the page was open. The page stays below the login, with all that was typed. */
+export const lapsed = signal<Me | undefined>(undefined)
 /** Said on the login page. */
 export const notice = signal('')
 
-const scopes = computed(() => new Set(session.value?.scopes ?? []))
+/** Whose page it is: of whoever is logged in, or was until the login ended. */
+export const owner = computed(() => session.value ?? lapsed.value)
+const scopes = computed(() => new Set(owner.value?.scopes ?? []))
 
 /** Whether whoever is logged in has a scope; no scope: everybody. */
 export function may (scope: string | undefined): boolean {
@@ -46,7 +50,11 @@ export function pasteToken (token: string | undefined): void {
 
 /** The login has ended, or never was. */
 export function dropSession (): void {
-  if (session.peek() !== null && session.peek() !== undefined) notice.value = 'Your login has ended. Sign in again; the page goes on where it was.'
+  const before = session.peek()
+  if (before !== null && before !== undefined) {
+    notice.value = 'Your login has ended. Sign in again; the page goes on where it was.'
+    lapsed.value = before
+  }
   pasteToken(undefined)
   session.value = null
 }

@@ -11,7 +11,9 @@ export function Dialog ({ title, onClose, children, wide = false }: { readonly t
     dialog?.showModal()
     return () => dialog?.close()
   }, [])
-  return html`<dialog ref=${element} class=${wide ? 'wide' : ''} aria-labelledby=${id} onCancel=${(event: Event) => { event.preventDefault(); onClose() }} onClick=${(event: MouseEvent) => { if (event.target === element.current) onClose() }}>
+  // A click beside a form is a slip, and would lose what was typed.
+  const outside = (event: MouseEvent): void => { if (event.target === element.current && element.current?.querySelector('form') === null) onClose() }
+  return html`<dialog ref=${element} class=${wide ? 'wide' : ''} aria-labelledby=${id} onCancel=${(event: Event) => { event.preventDefault(); onClose() }} onClick=${outside}>
     <header><h2 id=${id}>${title}</h2><button type="button" class="icon-only" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button></header>
     <div class="dialog-body">${children}</div>
   </dialog>`

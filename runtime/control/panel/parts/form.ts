@@ -94,8 +94,7 @@ function Input (props: InputProps): VNode {
   if (schema.enum !== undefined) return html`<${Choice} ...${props} options=${schema.enum} placeholder=${placeholder} />`
   if (type === 'boolean') return html`<input ...${control} type="checkbox" checked=${value ?? schema.default ?? false} onChange=${(event: Event) => onChange((event.target as HTMLInputElement).checked)} />`
   if (isNumber(type)) return html`<input ...${control} type="number" step=${type === 'integer' ? 1 : 'any'} min=${schema.minimum} max=${schema.maximum} placeholder=${placeholder} value=${value ?? ''} onInput=${(event: Event) => onChange(textOf(event) === '' ? undefined : Number(textOf(event)))} />`
-  const itemType = typeOf(schema.items ?? {})
-  if (type === 'array' && (itemType === undefined || itemType === 'string' || isNumber(itemType))) return html`<${LinesInput} value=${value} onChange=${onChange} control=${control} numbers=${isNumber(itemType)} />`
+  if (type === 'array' && takesLines(schema.items ?? {})) return html`<${LinesInput} value=${value} onChange=${onChange} control=${control} numbers=${isNumber(typeOf(schema.items ?? {}))} />`
   if (type !== 'string') return html`<${JsonInput} value=${value} onChange=${onChange} control=${control} placeholder=${placeholder} />`
   const secret = schema.writeOnly === true
   return html`<input ...${control} type=${secret ? 'password' : 'text'} autocomplete=${secret ? 'new-password' : 'off'} spellcheck=${false} minlength=${schema.minLength} maxlength=${schema.maxLength} placeholder=${placeholder} value=${value ?? ''} onInput=${(event: Event) => onChange(textOf(event) === '' ? undefined : textOf(event))} />`
@@ -119,26 +118,28 @@ function LinesInput ({ value, onChange, control, numbers }: { readonly value: un
   const read = (text: string): void => {
     setTyped(text)
     const lines = text.split('\n').map(line => line.trim()).filter(line => line !== '')
-    onChange(lines.length === 0 ? undefined : numbers ? lines.map(Number) : lines)
+    // What is no number stays a text, which the check then refuses.
+    onChange(lines.length === 0 ? undefined : numbers ? lines.map(line => Number.isFinite(Number(line)) ? Number(line) : line) : lines)
   }
   return html`<textarea ...${control} rows="3" spellcheck=${false} value=${typed} onInput=${(event: Event) => read((event.target as HTMLTextAreaElement).value)} />`
 }
 
-/** Anything that has no input of its own, as JSON. What is not finished yet is kept here until it can be read. */
+/** Anything that has no input of its own, as JSON. What cannot be read is handed on as the text that it is, which the check refuses. */
 function JsonInput ({ value, onChange, control, placeholder }: { readonly value: unknown, readonly onChange: (value: unknown) => void, readonly control: Control, readonly placeholder: string | undefined }): VNode {
-  const [typed, setTyped] = useState(value === undefined ? '' : JSON.stringify(value, null, 2))
-  const [wrong, setWrong] = useState(false)
+  const [typed, setTyped] = useState(value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value, null, 2))
   const read = (text: string): void => {
     setTyped(text)
-    try {
-      onChange(text.trim() === '' ? undefined : JSON.parse(text))
-      setWrong(false)
-    } catch {
-      // It is typed still.
-      setWrong(true)
-    }
+    onChange(text.trim() === '' ? undefined : parsed(text))
   }
-  return html`<textarea ...${control} aria-invalid=${wrong ? true : control['aria-invalid']} rows="4" class="mono" spellcheck=${false} placeholder=${placeholder ?? 'JSON'} value=${typed} onInput=${(event: Event) => read((event.target as HTMLTextAreaElement).value)} />`
+  return html`<textarea ...${control} rows="4" class="mono" spellcheck=${false} placeholder=${placeholder ?? 'JSON'} value=${typed} onInput=${(event: Event) => read((event.target as HTMLTextAreaElement).value)} />`
+}
+
+function parsed (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 /** What is wrong with the values, by path, as far as the page can tell; the platform checks again. */
@@ -157,10 +158,22 @@ export function checkValues (schema: FieldSchema, values: Values, path = ''): Re
   return found
 }
 
-function wrongOf ({ pattern, minimum, maximum }: FieldSchema, value: unknown): string | undefined {
+function wrongOf (schema: FieldSchema, value: unknown): string | undefined {
   // What a variable holds is known to the platform only.
   if (isVariable(value)) return undefined
-  if (typeof value === 'string' && pattern !== undefined && !new RegExp(pattern, 'u').test(value)) return `It must match ${pattern}.`
+  return wrongType(schema, value) ?? outOfBounds(schema, value)
+}
+
+function wrongType (schema: FieldSchema, value: unknown): string | undefined {
+  const type = typeOf(schema)
+  if (type === 'object' && (typeof value !== 'object' || Array.isArray(value))) return 'This is no JSON object, such as { "name": "value" }.'
+  if (type === 'array' && !Array.isArray(value)) return 'This is no JSON list, such as ["a", "b"].'
+  if (Array.isArray(value) && isNumber(typeOf(schema.items ?? {})) && value.some(one => typeof one !== 'number')) return 'Only numbers, one a line.'
+  return undefined
+}
+
+function outOfBounds ({ pattern, minimum, maximum, examples }: FieldSchema, value: unknown): string | undefined {
+  if (typeof value === 'string' && pattern !== undefined && !new RegExp(pattern, 'u').test(value)) return Array.isArray(examples) && examples.length > 0 ? `It must look like ${shown(examples[0])}.` : `It must match ${pattern}.`
   if (typeof value === 'number' && minimum !== undefined && value < minimum) return `It must be ${minimum} or more.`
   if (typeof value === 'number' && maximum !== undefined && value > maximum) return `It must be ${maximum} or less.`
   return undefined
@@ -186,12 +199,24 @@ function typeOf ({ type, enum: options }: FieldSchema): string | undefined {
   return (one as string | undefined) ?? (options === undefined ? undefined : 'string')
 }
 
+const abbreviations = new Set(['url', 'id', 'ids', 'http', 'tls', 'sql', 'csv', 'json', 'api', 's3'])
+
+/** `base_url` as `Base URL`. */
 function titleOf (name: string, { title }: FieldSchema): string {
-  return title ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll('_', ' ')
+  const words = name.split('_').map(word => abbreviations.has(word) ? word.toUpperCase().replace('IDS', 'IDs') : word).join(' ')
+  return title ?? words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-function hintOf ({ description = '', type }: FieldSchema): string {
-  return type === 'array' ? `${description} One a line.`.trim() : description
+function hintOf (schema: FieldSchema): string {
+  const { description = '', type, enum: options, items = {} } = schema
+  const how = options !== undefined ? '' : type === 'array' ? takesLines(items) ? 'One a line.' : 'As JSON.' : type === 'object' ? 'As JSON.' : ''
+  return `${description} ${how}`.trim()
+}
+
+/** Whether entries of a list are typed one a line. */
+function takesLines (items: FieldSchema): boolean {
+  const type = typeOf(items)
+  return type === undefined || type === 'string' || isNumber(type)
 }
 
 function shown (value: unknown): string {

@@ -1,7 +1,7 @@
 // What is around every page: navigation, palette, shortcuts, messages.
 
 import { Brand } from './brand.ts'
-import { LoginPage } from './login-page.ts'
+import { LoginAgain, LoginPage } from './login-page.ts'
 import { signOut, whoAmI } from './login.ts'
 import { Palette, paletteOpen } from './palette.ts'
 import { ShortcutHelp, useShortcuts } from './shortcuts.ts'
@@ -12,7 +12,7 @@ import { complain, Toasts } from '../parts/toast.ts'
 import { title } from '../parts/page.ts'
 import { classes, html, signal, useEffect, useState } from '../kit/html.ts'
 import { go, href, route } from '../kit/route.ts'
-import { may, session } from '../kit/session.ts'
+import { may, owner, session } from '../kit/session.ts'
 import { choice } from '../kit/theme.ts'
 import { pages } from '../pages.ts'
 import type { VNode } from '../kit/html.ts'
@@ -25,12 +25,16 @@ export function App (): VNode {
   useEffect(() => {
     // Its code comes while the platform still says who asks.
     pages.find(({ id }) => id === (route.peek().path[0] ?? 'home'))?.load().catch(() => {})
-    // Nobody is logged in: the login page says the rest.
-    whoAmI().catch(() => {})
+    // Nobody is logged in: the login page says the rest. Another tab may have signed in, or out, or as somebody else.
+    const look = (): void => { if (!document.hidden) whoAmI().catch(() => {}) }
+    look()
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
   }, [])
   if (session.value === undefined) return html`<main id="main"><${Skeleton} lines=${3} /></main>`
-  if (session.value === null) return html`<${LoginPage} /><${Toasts} />`
-  return html`<${Shell} />`
+  const user = owner.value?.user
+  if (user === undefined) return html`<${LoginPage} /><${Toasts} />`
+  return html`<${Shell} key=${user} />${session.value === null && html`<${LoginAgain} />`}`
 }
 
 function Shell (): VNode {
@@ -97,7 +101,7 @@ function Navigation ({ current }: { readonly current: string | undefined }): VNo
     </ul></nav>
     <div class="side-foot">
       <div class="segments" role="group" aria-label="Colours">${themes.map(([name, icon, label]) => html`<button type="button" class="icon-only" aria-pressed=${choice.value === name} aria-label=${label} title=${label} onClick=${() => { choice.value = name }}><${Icon} name=${icon} size=${14} /></button>`)}</div>
-      <${Menu} label=${session.value?.user ?? ''} icon="access" items=${[{ label: 'My account', icon: 'access', onSelect: () => go(['access', 'me']) }, { label: 'Sign out', icon: 'out', onSelect: () => signOut().catch(complain) }]} />
+      <${Menu} label=${owner.value?.user ?? ''} icon="access" items=${[{ label: 'My account', icon: 'access', onSelect: () => go(['access', 'me']) }, { label: 'Sign out', icon: 'out', onSelect: () => signOut().catch(complain) }]} />
     </div>
   </aside>`
 }

@@ -3,9 +3,9 @@ import { firstStart, signIn, signInWithToken } from './login.ts'
 import { Labelled } from '../parts/form.ts'
 import { ProblemBox } from '../parts/problem.ts'
 import { problemOf } from '../kit/api.ts'
-import { html, useEffect, useState } from '../kit/html.ts'
+import { html, useEffect, useRef, useState } from '../kit/html.ts'
 import { go, route } from '../kit/route.ts'
-import { notice } from '../kit/session.ts'
+import { lapsed, notice } from '../kit/session.ts'
 import { useResource } from '../kit/resource.ts'
 import type { Control } from '../parts/form.ts'
 import type { Entrance } from './login.ts'
@@ -20,16 +20,34 @@ export function LoginPage (): VNode {
   const { path } = route.value
   useEffect(() => { document.title = 'Sign in · Twolane' }, [])
   if (path[0] === 'setup' && path[1] !== undefined && entrance.data?.first_start !== false) return html`<${FirstStart} code=${path[1]} />`
-  return html`<main class="entrance" id="main" tabindex="-1"><div class="card">
+  return html`<main class="entrance" id="main" tabindex="-1"><${LoginCard} entrance=${entrance.data} /></main>`
+}
+
+/** A login over the page, which waits below as it was. Browsers close a dialog at the second Escape whatever is said: it opens again. */
+export function LoginAgain (): VNode {
+  const entrance = useResource<Entrance>('/v1/setup')
+  const element = useRef<HTMLDialogElement>(null)
+  const show = (): void => {
+    element.current?.showModal()
+    element.current?.querySelector<HTMLInputElement>('input[type=password]')?.focus()
+  }
+  useEffect(show, [])
+  return html`<dialog ref=${element} class="again entrance" aria-label="Sign in again" onCancel=${(event: Event) => event.preventDefault()} onClose=${show}><${LoginCard} entrance=${entrance.data} /></dialog>`
+}
+
+function LoginCard ({ entrance }: { readonly entrance: Entrance | undefined }): VNode {
+  // What was typed into the page would be lost if another one took its place.
+  const beside = lapsed.value === undefined ? undefined : '_blank'
+  return html`<div class="card">
     <${Brand} />
     <h1>Sign in</h1>
     ${notice.value !== '' && html`<p class="notice" role="status">${notice.value}</p>`}
-    ${entrance.data?.first_start === true && html`<p class="notice">There is no user yet. Open the address that the platform printed at its first start, <code>#/setup/…</code>, or use the admin token.</p>`}
+    ${entrance?.first_start === true && html`<p class="notice">There is no user yet. Open the address that the platform printed at its first start, <code>#/setup/…</code>, or use the admin token.</p>`}
     <${Passwords} />
-    ${entrance.data?.oidc !== null && entrance.data?.oidc !== undefined && html`<a class="button wide" href="/v1/login/oidc">Sign in with ${entrance.data.oidc.title}</a>`}
-    <${Tokens} open=${entrance.data?.first_start === true} />
-    <p class="small faint"><a href="/status">How the platform is</a></p>
-  </div></main>`
+    ${entrance?.oidc !== null && entrance?.oidc !== undefined && html`<a class="button wide" href="/v1/login/oidc" target=${beside}>Sign in with ${entrance.oidc.title}</a>`}
+    <${Tokens} open=${entrance?.first_start === true || lapsed.value?.kind === 'token'} />
+    <p class="small faint"><a href="/status" target=${beside}>How the platform is</a></p>
+  </div>`
 }
 
 /** Runs a form: whether it is busy, and what went wrong. */
@@ -46,7 +64,7 @@ function useSubmit (what: () => Promise<void>): { readonly busy: boolean, readon
 }
 
 function Passwords (): VNode {
-  const [user, setUser] = useState('')
+  const [user, setUser] = useState(lapsed.peek()?.user ?? '')
   const [password, setPassword] = useState('')
   const { busy, problem, onSubmit } = useSubmit(() => signIn(user, password))
   return html`<form onSubmit=${onSubmit}>
@@ -75,7 +93,7 @@ function FirstStart ({ code }: { readonly code: string }): VNode {
   const { busy, problem, onSubmit } = useSubmit(async () => {
     if (password !== again) return
     await firstStart(code, user, password)
-    go(['home'])
+    go(['setup'])
   })
   return html`<main class="entrance" id="main" tabindex="-1"><div class="card">
     <${Brand} />

@@ -1,8 +1,10 @@
 // How a login begins, and ends.
 
-import { get, post } from '../kit/api.ts'
-import { forget } from '../kit/resource.ts'
-import { notice, pastedToken, pasteToken, session } from '../kit/session.ts'
+import { get, post, problemOf } from '../kit/api.ts'
+import { forgetDrafts } from '../kit/draft.ts'
+import { batch } from '../kit/html.ts'
+import { forget, refresh } from '../kit/resource.ts'
+import { lapsed, notice, owner, pastedToken, pasteToken, session } from '../kit/session.ts'
 import type { Me } from '../kit/session.ts'
 
 /** What the platform says before anybody is logged in. */
@@ -15,12 +17,24 @@ export interface Entrance {
 
 /** Asks who is logged in. */
 export async function whoAmI (): Promise<void> {
+  const before = owner.peek()
   try {
-    session.value = await get<Me>('/v1/me')
-    notice.value = ''
+    const me = await get<Me>('/v1/me')
+    // What somebody else had typed or seen is not for whoever comes now.
+    if (before !== undefined && before.user !== me.user) forgetAll()
+    const back = lapsed.peek() !== undefined
+    batch(() => {
+      session.value = me
+      lapsed.value = undefined
+      notice.value = ''
+    })
+    if (back) await refresh()
   } catch (error) {
-    pasteToken(undefined)
-    session.value = null
+    // A platform that does not answer for a moment has not said that the login is over.
+    if (session.peek() === undefined || problemOf(error).status === 401) {
+      pasteToken(undefined)
+      session.value = null
+    }
     throw error
   }
 }
@@ -46,7 +60,13 @@ export async function firstStart (code: string, user: string, password: string):
 export async function signOut (): Promise<void> {
   if (pastedToken() === null) await post('/v1/logout')
   pasteToken(undefined)
-  forget()
+  forgetAll()
   notice.value = ''
+  lapsed.value = undefined
   session.value = null
+}
+
+function forgetAll (): void {
+  forget()
+  forgetDrafts()
 }

@@ -11,7 +11,7 @@ import { Time } from '../../parts/time.ts'
 import { post, problemOf } from '../../kit/api.ts'
 import { html, useState } from '../../kit/html.ts'
 import { refresh, useResource } from '../../kit/resource.ts'
-import { may, session } from '../../kit/session.ts'
+import { may, owner } from '../../kit/session.ts'
 import type { Grant, Quota, Token, User } from './shapes.ts'
 import type { Control } from '../../parts/form.ts'
 import type { Problem } from '../../kit/api.ts'
@@ -24,7 +24,7 @@ interface Draft { readonly title: string, readonly user: string, readonly scopes
 
 /** Makes a token, and shows its secret this once. */
 export function NewToken ({ user, onClose }: { readonly user?: string | undefined, readonly onClose: () => void }): VNode {
-  const me = session.value
+  const me = owner.value
   const [draft, setDraft] = useState<Draft>({ title: '', user: user ?? (me?.kind === 'admin' ? '' : me?.user ?? ''), scopes: ['data:read'], days: DAYS, grants: null, quota: { requests_per_second: null, rows_per_day: null } })
   const [made, setMade] = useState<Token & { readonly secret: string }>()
   const [problem, setProblem] = useState<Problem>()
@@ -50,7 +50,7 @@ export function NewToken ({ user, onClose }: { readonly user?: string | undefine
 function TokenForm ({ draft, choosesUser, onChange }: { readonly draft: Draft, readonly choosesUser: boolean, readonly onChange: (parts: Partial<Draft>) => void }): VNode {
   const { data } = useResource<{ users: readonly User[] }>(choosesUser && may('access:read') ? '/v1/users' : undefined)
   const valueOf = (event: Event): string => (event.target as HTMLInputElement).value
-  const isOwn = draft.user === session.value?.user
+  const isOwn = draft.user === owner.value?.user
   const names = Object.keys(scopes).filter(name => !isOwn || may(name))
   return html`
     <div class="filters">

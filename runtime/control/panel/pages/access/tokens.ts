@@ -15,7 +15,7 @@ import { msOf, now } from '../../kit/clock.ts'
 import { html, useState } from '../../kit/html.ts'
 import { href } from '../../kit/route.ts'
 import { refresh, useResource } from '../../kit/resource.ts'
-import { may, session } from '../../kit/session.ts'
+import { may, owner } from '../../kit/session.ts'
 import type { Token } from './shapes.ts'
 import type { VNode } from '../../kit/html.ts'
 
@@ -32,7 +32,7 @@ export function TokenList ({ user }: { readonly user?: string }): VNode {
   const tokens = useResource<{ tokens: readonly Token[] }>('/v1/tokens')
   const [adds, setAdds] = useState(false)
   const [revokes, setRevokes] = useState<Token>()
-  const me = session.value
+  const me = owner.value
   const mayAdd = me?.kind !== 'token' && (may('access:write') || user === me?.user)
   const mayRevoke = (token: Token): boolean => token.user === me?.user || may('access:write')
   const revoke = async (): Promise<void> => {

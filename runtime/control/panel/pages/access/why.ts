@@ -9,7 +9,7 @@ import { addressOf } from '../../kit/api.ts'
 import { html, useId } from '../../kit/html.ts'
 import { route, setQuery } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
-import { may, session } from '../../kit/session.ts'
+import { may, owner } from '../../kit/session.ts'
 import type { Dataset, Token, User } from './shapes.ts'
 import type { Control } from '../../parts/form.ts'
 import type { VNode } from '../../kit/html.ts'
@@ -28,7 +28,7 @@ export function Why (): VNode {
   const who = token !== undefined ? `The token ${tokens.data?.tokens.find(({ id }) => id === token)?.title ?? token}` : user ?? 'You'
   return html`<${Section} title="Ask" note=${mayAsk ? undefined : 'about yourself; about others needs the scope access:read'}>
     <div class="filters">
-      ${mayAsk && html`<${Labelled} label="Who">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ user: valueOf(event), token: undefined })}><option value="" selected=${user === undefined}>I (${session.value?.user})</option>${(users.data?.users ?? []).map(one => html`<option value=${one.user} selected=${one.user === user}>${one.user}</option>`)}</select>`}</${Labelled}>`}
+      ${mayAsk && html`<${Labelled} label="Who">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ user: valueOf(event), token: undefined })}><option value="" selected=${user === undefined}>I (${owner.value?.user})</option>${(users.data?.users ?? []).map(one => html`<option value=${one.user} selected=${one.user === user}>${one.user}</option>`)}</select>`}</${Labelled}>`}
       <${Labelled} label="With the token">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ token: valueOf(event) })}><option value="" selected=${token === undefined}>logged in</option>${(tokens.data?.tokens ?? []).filter(one => user === undefined || one.user === user).map(({ id, title, user: owner }) => html`<option value=${id} selected=${id === token}>${title} (${owner})</option>`)}</select>`}</${Labelled}>
       <${Labelled} label="May do">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ scope: valueOf(event) })}><option value="" selected=${scope === undefined}>anything</option>${Object.keys(scopes).map(name => html`<option value=${name} selected=${name === scope}>${name}</option>`)}</select>`}</${Labelled}>
       <${Labelled} label="With the dataset">${(control: Control) => html`<input ...${control} list=${list} autocomplete="off" spellcheck=${false} placeholder="any" value=${dataset ?? ''} onChange=${(event: Event) => setQuery({ dataset: valueOf(event) })} />`}</${Labelled}>

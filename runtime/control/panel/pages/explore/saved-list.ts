@@ -11,7 +11,7 @@ import { remove } from '../../kit/api.ts'
 import { html, useState } from '../../kit/html.ts'
 import { href } from '../../kit/route.ts'
 import { refresh, useResource } from '../../kit/resource.ts'
-import { may, session } from '../../kit/session.ts'
+import { may, owner } from '../../kit/session.ts'
 import type { VNode } from '../../kit/html.ts'
 
 interface Saved { readonly slug: string, readonly title: string, readonly owner: string, readonly shared: boolean, readonly changed_at: string, readonly spec: Readonly<Record<string, unknown>> }
@@ -20,7 +20,7 @@ interface Saved { readonly slug: string, readonly title: string, readonly owner:
 export function SavedList (): VNode {
   const saved = useResource<{ queries: readonly Saved[] }>('/v1/queries')
   const [asks, setAsks] = useState<Saved>()
-  const own = session.value?.user
+  const own = owner.value?.user
   return html`<${Section} title="Saved queries" note="own ones, and those that others share">
     <${Loaded} of=${saved}>${({ queries }: { queries: readonly Saved[] }) => html`<${Table} label="Saved queries" name="saved" rows=${queries} keyOf=${({ slug }: Saved) => slug}
       empty=${{ title: 'Nothing is saved yet', text: 'Build a question, and choose Copy as, Saved endpoint. It gets an address that programs can read.' }} columns=${[

@@ -8,6 +8,7 @@ import { Icon } from '../../parts/icon.ts'
 import { checkValues } from '../../parts/form.ts'
 import { Page, Section } from '../../parts/page.ts'
 import { Empty, Loaded } from '../../parts/problem.ts'
+import { useDraft } from '../../kit/draft.ts'
 import { html, useState } from '../../kit/html.ts'
 import { href } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
@@ -45,7 +46,7 @@ function Chosen ({ kind, pipeline, step, detail, plugins }: { readonly kind: Kin
 interface FormProps { readonly kind: Kind, readonly pipeline: string, readonly step: string, readonly name: string, readonly plugin: Plugin, readonly form: StepForm, readonly topic: string }
 
 function Form ({ kind, pipeline, step, name, plugin, form, topic }: FormProps): VNode {
-  const [options, setOptions] = useState<Values>(form.options)
+  const { value: options, begun, set, forget } = useDraft<Values>(`step ${pipeline} ${step}`, form.options)
   const [change, setChange] = useState<{ readonly body: Change, readonly at: number }>()
   const [receipt, setReceipt] = useState<Receipt>()
   const errors = checkValues(plugin.schema, options)
@@ -54,7 +55,15 @@ function Form ({ kind, pipeline, step, name, plugin, form, topic }: FormProps): 
     setChange({ at: (change?.at ?? 0) + 1, body: kind === 'input' ? { input: { pipeline, definition } } : { output: { pipeline, name, definition } } })
   }
   const edit = (next: Values): void => {
-    setOptions(next)
+    set(next)
+    setChange(undefined)
+  }
+  const onApplied = (receipt: Receipt): void => {
+    setReceipt(receipt)
+    forget(options)
+  }
+  const undo = (): void => {
+    forget()
     setChange(undefined)
   }
   return html`
@@ -64,8 +73,9 @@ function Form ({ kind, pipeline, step, name, plugin, form, topic }: FormProps): 
       <${ConnectionTest} kind=${kind} plugin=${plugin.name} options=${options} topic=${topic} saved=${{ pipeline, step }} />
       <div class="buttons">
         <button type="button" class="primary" disabled=${Object.keys(errors).length > 0} onClick=${() => make(stepOf({ options, beside: form.beside }, plugin))}>Review the change</button>
+        ${begun && html`<button type="button" onClick=${undo}>Undo</button>`}
         <button type="button" class="danger" onClick=${() => make(null)}><${Icon} name="trash" size=${12} />Take it out of the pipeline</button>
       </div>
     </${Section}>
-    ${change !== undefined && html`<${Section} title="Review">${receipt === undefined ? html`<${Review} key=${change.at} change=${change.body} onApplied=${setReceipt} />` : html`<${Applied} receipt=${receipt}><a href=${href(['pipelines', pipeline])}>See how it runs</a></${Applied}>`}</${Section}>`}`
+    ${change !== undefined && html`<${Section} title="Review">${receipt === undefined ? html`<${Review} key=${change.at} change=${change.body} onApplied=${onApplied} />` : html`<${Applied} receipt=${receipt}><a href=${href(['pipelines', pipeline])}>See how it runs</a></${Applied}>`}</${Section}>`}`
 }

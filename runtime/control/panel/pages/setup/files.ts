@@ -9,11 +9,13 @@ import { Section } from '../../parts/page.ts'
 import { Empty, Loaded } from '../../parts/problem.ts'
 import { act } from '../../parts/toast.ts'
 import { send } from '../../kit/api.ts'
+import { useDraft } from '../../kit/draft.ts'
 import { classes, html, useState } from '../../kit/html.ts'
 import { bytes } from '../../kit/number.ts'
 import { go, href, route } from '../../kit/route.ts'
 import { useResource } from '../../kit/resource.ts'
 import { may } from '../../kit/session.ts'
+import type { Problem } from '../../kit/api.ts'
 import type { Change, FileProblem, Plan, ProjectFile } from './shapes.ts'
 import type { Control } from '../../parts/form.ts'
 import type { VNode } from '../../kit/html.ts'
@@ -44,36 +46,72 @@ export function Files (): VNode {
 function FileEditor ({ path }: { readonly path: string }): VNode {
   const file = useResource<FileText>(`/v1/files/${path}`)
   // Only the platform knows: the list beside it may be older than the file.
-  if (file.problem?.status === 404) return html`<${Edited} path=${path} before="" isNew />`
-  return html`<${Loaded} of=${file}>${(found: FileText) => html`<${Edited} key=${found.hash} path=${path} before=${found.text} isNew=${false} />`}</${Loaded}>`
+  const missing = file.problem?.status === 404
+  if (!missing && file.data === undefined) return html`<${Loaded} of=${file} lines=${8}>${() => ''}</${Loaded}>`
+  return html`<${Edited} path=${path} file=${missing ? undefined : file.data} again=${file.again} />`
 }
 
-function Edited ({ path, before, isNew }: { readonly path: string, readonly before: string, readonly isNew: boolean }): VNode {
-  const [text, setText] = useState(before)
+/** What somebody has typed, and the hash of the text that they began with; empty: there was no file. */
+interface Typed { readonly text: string, readonly hash: string }
+
+function Edited ({ path, file, again }: { readonly path: string, readonly file: FileText | undefined, readonly again: () => Promise<void> }): VNode {
+  const { value: typed, set, forget } = useDraft<Typed | undefined>(`file ${path}`, undefined)
   const [change, setChange] = useState<{ readonly body: Change, readonly at: number }>()
   const [problems, setProblems] = useState<readonly FileProblem[]>([])
   const [receipt, setReceipt] = useState<Receipt>()
   const mayWrite = may('pipelines:write')
-  const [, topic] = /^schemas\/([a-z0-9_.-]+)\.yaml$/.exec(path) ?? []
-  const plan = (next: string | null): void => {
+  const before = file?.text ?? ''
+  const text = typed?.text ?? before
+  const hash = file?.hash ?? ''
+  const differs = typed !== undefined && text !== before
+  const outdated = differs && typed.hash !== hash
+  const plan = (next: string | null, from = typed?.hash ?? hash): void => {
     setReceipt(undefined)
-    setChange({ at: (change?.at ?? 0) + 1, body: { files: [{ path, text: next }] } })
+    setChange({ at: (change?.at ?? 0) + 1, body: { files: [{ path, text: next, hash: from }] } })
   }
-  const edit = (next: string): void => {
-    setText(next)
+  const reset = (): void => {
     setChange(undefined)
     setProblems([])
   }
-  return html`<${Section} title=${path} note=${!mayWrite ? 'to change it needs the scope pipelines:write' : text !== before ? 'changed, not applied yet' : undefined}>
+  const edit = (next: string): void => {
+    if (next === before) forget()
+    else set({ text: next, hash: typed?.hash ?? hash })
+    reset()
+  }
+  const overTheirs = (): void => {
+    set({ text, hash })
+    plan(text, hash)
+  }
+  const onApplied = (done: Receipt): void => {
+    setReceipt(done)
+    void again().then(() => forget())
+  }
+  return html`<${Section} title=${path} note=${!mayWrite ? 'to change it needs the scope pipelines:write' : differs ? 'changed, not applied yet' : undefined}>
+    ${outdated && receipt === undefined && html`<${Outdated} onCompare=${overTheirs} onTake=${() => { forget(); reset() }} />`}
     <${Editor} label=${path} text=${text} rows=${30} problems=${problems} readOnly=${!mayWrite} onInput=${edit} />
     ${mayWrite && html`<div class="buttons">
-      <button type="button" class="primary" disabled=${text === before && !isNew} onClick=${() => plan(text)}>Plan the change</button>
-      <button type="button" disabled=${text === before} onClick=${() => edit(before)}>Undo</button>
-      ${!isNew && html`<button type="button" class="danger" onClick=${() => plan(null)}><${Icon} name="trash" size=${12} />Remove the file</button>`}
-      ${topic !== undefined && !isNew && html`<a href=${href(['setup', 'teardown', 'topic', topic])}>Tear down the topic</a><a href=${href(['setup', 'teardown', 'dataset', topic])}>Tear down the dataset</a>`}
+      <button type="button" class="primary" disabled=${!differs || outdated} onClick=${() => plan(text)}>Plan the change</button>
+      <button type="button" disabled=${!differs} onClick=${() => edit(before)}>Undo</button>
+      ${file !== undefined && html`<button type="button" class="danger" onClick=${() => plan(null, hash)}><${Icon} name="trash" size=${12} />Remove the file</button>`}
+      ${file !== undefined && teardowns(path)}
     </div>`}
-    ${receipt !== undefined ? html`<${Applied} receipt=${receipt} />` : change !== undefined && html`<${Review} key=${change.at} change=${change.body} onPlan=${(found: Plan) => setProblems(found.problems.filter(one => one.file === path))} onApplied=${setReceipt} />`}
+    ${receipt !== undefined
+      ? html`<${Applied} receipt=${receipt} />`
+      : change !== undefined && html`<${Review} key=${change.at} change=${change.body} onPlan=${(found: Plan) => setProblems(found.problems.filter(one => one.file === path))} onProblem=${({ code }: Problem) => { if (code === 'FILE_CHANGED') void again() }} onApplied=${onApplied} />`}
   </${Section}>`
+}
+
+/** A schema stands for a topic and a dataset, which go with more than their file. */
+function teardowns (path: string): VNode | false {
+  const [, topic] = /^schemas\/([a-z0-9_.-]+)\.yaml$/.exec(path) ?? []
+  return topic !== undefined && html`<a href=${href(['setup', 'teardown', 'topic', topic])}>Tear down the topic</a><a href=${href(['setup', 'teardown', 'dataset', topic])}>Tear down the dataset</a>`
+}
+
+function Outdated ({ onCompare, onTake }: { readonly onCompare: () => void, readonly onTake: () => void }): VNode {
+  return html`<div class="notice outdated" role="alert">
+    <p><strong>Somebody else has changed this file since you began.</strong> What you typed is kept, and nothing was written.</p>
+    <div class="buttons"><button type="button" onClick=${onCompare}>Compare mine with theirs</button><button type="button" onClick=${onTake}>Take theirs</button></div>
+  </div>`
 }
 
 function NewFile ({ onClose }: { readonly onClose: () => void }): VNode {

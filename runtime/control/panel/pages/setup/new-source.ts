@@ -11,6 +11,7 @@ import { Arriving } from './arriving.ts'
 import { Labelled, checkValues } from '../../parts/form.ts'
 import { Page } from '../../parts/page.ts'
 import { Loaded } from '../../parts/problem.ts'
+import { useDraft } from '../../kit/draft.ts'
 import { html, useState } from '../../kit/html.ts'
 import { href } from '../../kit/route.ts'
 import type { Destination } from './destination-choice.ts'
@@ -54,14 +55,19 @@ const empty: Draft = {
 }
 
 function Wizard ({ plugins }: { readonly plugins: readonly Plugin[] }): VNode {
-  const [draft, setDraft] = useState(empty)
-  const [receipt, setReceipt] = useState<Receipt>()
+  const { value: draft, begun, set, forget } = useDraft('source', empty)
+  const [done, setDone] = useState<{ readonly receipt: Receipt, readonly pipeline: string, readonly scheduled: boolean }>()
   const { plugin, options, sample, topic, schedule, destinations } = draft
-  const change = (parts: Partial<Draft>): void => setDraft(before => ({ ...before, ...parts }))
+  const change = (parts: Partial<Draft>): void => set(before => ({ ...before, ...parts }))
   const right = plugin !== undefined && Object.keys(checkValues(plugin.schema, options)).length === 0
   const ready = right && isReady(topic)
-  if (receipt !== undefined) return html`<${WizardPart} number=${6} title="Done" open><${Applied} receipt=${receipt} /><${Arriving} pipeline=${idOf(draft)} scheduled=${schedule.when !== 'always'} /></${WizardPart}>`
+  const onApplied = (receipt: Receipt): void => {
+    setDone({ receipt, pipeline: idOf(draft), scheduled: schedule.when !== 'always' })
+    forget()
+  }
+  if (done !== undefined) return html`<${WizardPart} number=${6} title="Done" open><${Applied} receipt=${done.receipt} /><${Arriving} pipeline=${done.pipeline} scheduled=${done.scheduled} /></${WizardPart}>`
   return html`
+    ${begun && html`<div class="buttons"><button type="button" class="small" onClick=${() => forget()}>Begin anew</button><span class="faint small">What is filled in here is kept until this tab is closed.</span></div>`}
     <${WizardPart} number=${1} title="Where rows come from" open summary=${plugin?.title}>
       <${PluginCards} label="Sources" plugins=${plugins.filter(({ kind, problem }) => kind === 'input' && problem === undefined)} chosen=${plugin?.name} onChoose=${(next: Plugin) => change({ plugin: next, options: {}, sample: [], schedule: { ...schedule, when: next.bounded ? 'manual' : 'always' } })} />
     </${WizardPart}>
@@ -75,7 +81,7 @@ function Wizard ({ plugins }: { readonly plugins: readonly Plugin[] }): VNode {
       <${ScheduleChoice} schedule=${schedule} bounded=${plugin?.bounded === true} onChange=${(next: Schedule) => change({ schedule: next })} />
       <${DestinationChoice} plugins=${plugins.filter(({ kind, problem }) => kind === 'output' && problem === undefined)} chosen=${destinations} onChange=${(next: readonly Destination[]) => change({ destinations: next })} />
     </${WizardPart}>
-    <${WizardPart} number=${5} title="Name and review" open=${ready}><${Named} draft=${draft} onChange=${change} onApplied=${setReceipt} /></${WizardPart}>`
+    <${WizardPart} number=${5} title="Name and review" open=${ready}><${Named} draft=${draft} onChange=${change} onApplied=${onApplied} /></${WizardPart}>`
 }
 
 /** The options of the source, and the test of its connection once they are right. */
@@ -84,7 +90,7 @@ function Reached ({ plugin, options, onChange }: { readonly plugin: Plugin, read
   const errors = checkValues(plugin.schema, options)
   const right = Object.keys(errors).length === 0
   return html`
-    <${OptionsForm} schema=${plugin.schema} values=${options} errors=${tried ? errors : {}} onChange=${(next: Values) => onChange({ options: next, sample: [] })} />
+    <${OptionsForm} schema=${plugin.schema} values=${options} errors=${tried ? errors : Object.fromEntries(Object.entries(errors).filter(([name]) => options[name] !== undefined))} onChange=${(next: Values) => onChange({ options: next, sample: [] })} />
     ${right
       ? html`<${ConnectionTest} kind="input" plugin=${plugin.name} options=${options} onTested=${(found: Checked) => onChange({ sample: found.sample })} />`
       : html`<div class="buttons"><button type="button" onClick=${() => setTried(true)}>Test the connection</button>${tried && html`<span class="over-text small">Fill in what is marked first.</span>`}</div>`}`

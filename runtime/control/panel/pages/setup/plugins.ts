@@ -62,18 +62,19 @@ export interface TestProps {
 /** A button that tries the connection, with what each step of it took, and the first rows of a source. */
 export function ConnectionTest ({ kind, plugin, options, topic, saved, onTested }: TestProps): VNode {
   const [busy, setBusy] = useState(false)
-  const [checked, setChecked] = useState<Checked>()
-  const [problem, setProblem] = useState<Problem>()
+  const [answer, setAnswer] = useState<{ readonly of: string, readonly checked?: Checked, readonly problem?: Problem }>()
+  // What was found is true of the options that were tried, and of no others.
+  const tried = JSON.stringify([plugin, options, topic])
+  const { checked, problem } = answer?.of === tried ? answer : {}
   const run = async (): Promise<void> => {
     setBusy(true)
-    setProblem(undefined)
+    setAnswer(undefined)
     try {
       const found = await post<Checked>('/v1/check', { kind, plugin, options, ...(topic !== undefined && { topic }), ...(saved !== undefined && { saved }) })
-      setChecked(found)
+      setAnswer({ of: tried, checked: found })
       onTested?.(found)
     } catch (error) {
-      setChecked(undefined)
-      setProblem(problemOf(error))
+      setAnswer({ of: tried, problem: problemOf(error) })
     } finally {
       setBusy(false)
     }

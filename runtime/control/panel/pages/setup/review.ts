@@ -15,10 +15,14 @@ import type { Receipt } from '../../kit/shapes.ts'
 import type { Change, FileProblem, Plan } from './shapes.ts'
 
 /** Plans a change as soon as it is shown, and applies it on demand. Give it a `key`, so that another change is planned anew. */
-export function Review ({ change, button = 'Apply', onApplied, onPlan }: { readonly change: Change, readonly button?: string, readonly onApplied: (receipt: Receipt) => void, readonly onPlan?: (plan: Plan) => void }): VNode {
+export function Review ({ change, button = 'Apply', onApplied, onPlan, onProblem }: { readonly change: Change, readonly button?: string, readonly onApplied: (receipt: Receipt) => void, readonly onPlan?: (plan: Plan) => void, readonly onProblem?: (problem: Problem) => void }): VNode {
   const [plan, setPlan] = useState<Plan>()
   const [problem, setProblem] = useState<Problem>()
   const [busy, setBusy] = useState(false)
+  const failed = (error: unknown): void => {
+    setProblem(problemOf(error))
+    onProblem?.(problemOf(error))
+  }
   const look = async (): Promise<void> => {
     setProblem(undefined)
     try {
@@ -26,7 +30,7 @@ export function Review ({ change, button = 'Apply', onApplied, onPlan }: { reado
       setPlan(found)
       onPlan?.(found)
     } catch (error) {
-      setProblem(problemOf(error))
+      failed(error)
     }
   }
   useEffect(() => { void look() }, [])
@@ -38,7 +42,7 @@ export function Review ({ change, button = 'Apply', onApplied, onPlan }: { reado
       onApplied(receipt)
       await refresh()
     } catch (error) {
-      setProblem(problemOf(error))
+      failed(error)
     } finally {
       setBusy(false)
     }

@@ -54,7 +54,7 @@ export interface Proposal {
 
 /** The body of a change: what is given counts; null takes the thing away. */
 export interface Change {
-  readonly files?: ReadonlyArray<{ readonly path: string, readonly text: string | null }>
+  readonly files?: ReadonlyArray<{ readonly path: string, readonly text: string | null, readonly hash?: string }>
   readonly pipeline?: { readonly id: string, readonly definition: Options | null }
   readonly input?: { readonly pipeline: string, readonly definition: Options | null }
   readonly output?: { readonly pipeline: string, readonly name: string, readonly definition: Options | null }

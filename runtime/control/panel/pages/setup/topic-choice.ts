@@ -56,12 +56,12 @@ export function TopicChoice ({ topic, onChange, plugin, options, sample }: Props
       setBusy(false)
     }
   }
-  const rename = (name: string): void => onChange({ name, isNew: true, text: '', path: `schemas/${name}.yaml` })
+  const rename = (name: string): void => onChange({ name, isNew: true, text: topic.text, path: `schemas/${name}.yaml` })
   const valueOf = (event: Event): string => (event.target as HTMLInputElement).value
   return html`
     <div class="segments text" role="group" aria-label="Topic">
       <button type="button" aria-pressed=${topic.isNew} onClick=${() => rename('')}>A new topic</button>
-      <button type="button" aria-pressed=${!topic.isNew} disabled=${known.length === 0} onClick=${() => onChange({ name: known[0] ?? '', isNew: false, text: '', path: '' })}>One that there is</button>
+      <button type="button" aria-pressed=${!topic.isNew} disabled=${known.length === 0} onClick=${() => onChange({ ...topic, name: known[0] ?? '', isNew: false })}>One that there is</button>
     </div>
     ${topic.isNew
       ? html`<div class="filters top">
