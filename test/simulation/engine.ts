@@ -14,7 +14,7 @@ import { columnsOf, partitionKey, sortingKey } from '../../runtime/clickhouse/dd
 import { fence } from '../../runtime/clickhouse/owners.ts'
 import { quoteName, quoteTable } from '../../runtime/clickhouse/sql.ts'
 import { openTables, toSqlite } from './engine-sql.ts'
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { ClickHouse, StatementOptions } from '../../runtime/clickhouse/client.ts'
 import type { TableName } from '../../runtime/clickhouse/sql.ts'
 import type { Topic } from '../../runtime/schema.ts'
@@ -66,6 +66,7 @@ export class Engine {
   readonly #parts: EngineParts
   readonly #database: DatabaseSync
   readonly #running = new Set<Running>()
+  readonly #statements = new Map<string, StatementSync>()
   /** Of the last inserts: when, and where. */
   #fresh: Array<{ readonly at: number, readonly table: string, readonly above: number }> = []
 
@@ -79,7 +80,9 @@ export class Engine {
 
   /** At once, and without a fault: for who looks from outside. */
   read<T> (sql: string): T[] {
-    return this.#database.prepare(toSqlite(sql)).all() as T[]
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) this.#statements.set(sql, statement = this.#database.prepare(toSqlite(sql)))
+    return statement.all() as T[]
   }
 
   close (): void {

@@ -41,7 +41,7 @@ export interface Disasters {
 }
 
 const often: readonly FaultKind[] = ['delay', 'lost', 'crash', 'pause']
-const DELAY_MS_MAX = 60_000
+export const DELAY_MS_MAX = 60_000
 const rates = [0.003, 0.01, 0.03, 0.1]
 /** A process that ends at every tenth call does nothing else. */
 const rareness: Partial<Record<FaultKind, number>> = { crash: 0.3, pause: 0.15, restart: 0.2, delay: 0.5 }

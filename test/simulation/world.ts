@@ -12,7 +12,7 @@ import { openEmbedded } from '../../runtime/broker/embedded.ts'
 import { simulatedBroker } from './broker.ts'
 import { Checker } from './checker.ts'
 import { Engine } from './engine.ts'
-import { Faults } from './faults.ts'
+import { DELAY_MS_MAX, Faults } from './faults.ts'
 import { Bucket } from './objects.ts'
 import { control, Keeper, platform } from './processes.ts'
 import { BEGIN, LAKE_GROUP, REFUSED_PRICE, STREAMING_GROUP, sourceRows, table, topic } from './project.ts'
@@ -151,7 +151,8 @@ export class World {
     let lookAt = 0
     let missing: string[] = []
     const settled = async (): Promise<boolean> => {
-      if (this.time.now < lookAt) return false
+      // An answer that was delayed before may still be on its way.
+      if (this.time.now < Math.max(lookAt, calmAt + DELAY_MS_MAX)) return false
       lookAt = this.time.now + LOOK_MS
       missing = await this.#missing()
       return missing.length === 0
