@@ -54,12 +54,12 @@ function bound (pieces: readonly Piece[], names: Names): readonly Piece[] {
     const call = isMark(pieces[i + 1], '(') && isMark(pieces[i + 2], ')') && !isMark(pieces[i - 1], '.')
     const literal = !call ? undefined : isWord(piece, ...ownDatabase) ? names.lane : isWord(piece, ...ownUser) ? names.user : undefined
     if (literal !== undefined) {
-      written.push(rawPiece(quoteText(literal), piece.depth))
+      written.push(rawPiece(quoteText(literal), piece))
       i += 2
       continue
     }
     const target = isMark(pieces[i - 1], '.') ? undefined : meant(pieces, i, names)
-    written.push(target === undefined ? piece : rawPiece(target, piece.depth))
+    written.push(target === undefined ? piece : rawPiece(target, piece))
     if (target !== undefined) i += 2
   }
   return written
@@ -79,17 +79,19 @@ function meant (pieces: readonly Piece[], at: number, { database, views, known, 
   return undefined
 }
 
-/** SHOW DATABASES, SHOW [FULL] TABLES [FROM database] [LIKE 'pattern']. */
+/** SHOW DATABASES [LIKE 'pattern'], SHOW [FULL] [TEMPORARY] TABLES [FROM database] [LIKE 'pattern']: FULL adds the engine, and nothing is temporary. */
 function shown (pieces: readonly Piece[], { lane }: Names): readonly Piece[] {
-  const words = pieces.filter(piece => !isWord(piece, 'FULL'))
-  if (isWord(words[1], 'DATABASES') && words.length === 2) return readText('SELECT name FROM system.databases ORDER BY name').pieces
-  if (!isWord(words[1], 'TABLES')) throw refused(`SHOW ${(words[1]?.key ?? '').slice(0, 40)} is not allowed`, 'Allowed are SHOW DATABASES and SHOW TABLES.')
-  const from = isWord(words[2], 'FROM', 'IN') ? nameOf(words[3]) : undefined
+  const words = pieces.filter(piece => !isWord(piece, 'FULL', 'TEMPORARY'))
+  const has = (word: string): boolean => pieces.some(piece => isWord(piece, word))
+  const what = words[1]
+  if (!isWord(what, 'TABLES', 'DATABASES')) throw refused(`SHOW ${(what?.key ?? '').slice(0, 40)} is not allowed`, 'Allowed are SHOW DATABASES and SHOW TABLES.')
+  const from = isWord(what, 'TABLES') && isWord(words[2], 'FROM', 'IN') ? nameOf(words[3]) : undefined
   const rest = words.slice(from === undefined ? 2 : 4)
-  const like = isWord(rest[0], 'LIKE') && rest[1]?.kind === 'string' ? rest[1] : undefined
-  if (rest.length !== (like === undefined ? 0 : 2)) throw refused('This form of SHOW TABLES is not allowed', 'Write SHOW TABLES, SHOW TABLES FROM data, or SHOW TABLES LIKE \'…\'.')
-  const where = readText(`SELECT name FROM system.tables WHERE database = ${quoteText(named(from ?? lane))}${like === undefined ? '' : ' AND name LIKE'}`).pieces
-  return [...where, ...like === undefined ? [] : [{ ...like, blank: true }], ...readText('WITH ORDER BY name').pieces.slice(1).map(piece => ({ ...piece, blank: true }))]
+  const like = isWord(rest[0], 'LIKE') && rest[1]?.kind === 'string' ? [{ ...rest[1], blank: true }] : []
+  if (rest.length !== 2 * like.length) throw refused(`This form of SHOW ${what?.key ?? ''} is not allowed`, 'Write SHOW DATABASES, SHOW TABLES or SHOW TABLES FROM data, and behind it LIKE \'…\'.')
+  const listed = isWord(what, 'DATABASES') ? 'name FROM system.databases WHERE 1' : `name${has('FULL') ? ', engine' : ''} FROM system.tables WHERE ${has('TEMPORARY') ? '0' : `database = ${quoteText(named(from ?? lane))}`}`
+  const order = readText('WITH ORDER BY name').pieces.slice(1).map(piece => ({ ...piece, blank: true }))
+  return [...readText(`SELECT ${listed}${like.length === 0 ? '' : ' AND name LIKE'}`).pieces, ...like, ...order]
 }
 
 /** EXISTS [TABLE | VIEW] [database.]name. */

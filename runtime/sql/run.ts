@@ -11,6 +11,7 @@ import { PlatformError } from '../errors.ts'
 import { pinComment } from '../warehouse/boundary.ts'
 import { checkText, checkTree, tableRefused } from './guard.ts'
 import { openTables, rewrite } from './rewrite.ts'
+import { inOwnPlace } from './place.ts'
 import { isWord, readText, refused, writeText } from './text.ts'
 import { readTree } from './tree.ts'
 import { Worlds } from './worlds.ts'
@@ -70,6 +71,7 @@ const orderKept: Readonly<Record<string, string>> = {
 }
 /** Of the statement that only asks how the engine reads the text. */
 const PARSE_SECONDS_MAX = '10'
+const TREE = 'EXPLAIN AST '
 const unknownTable = 60
 const paramName = /^[A-Za-z_]\w{0,63}$/
 
@@ -126,7 +128,7 @@ interface Prepared extends SqlRequest {
   readonly pieces: readonly Piece[]
 }
 
-async function send (platform: Platform, worlds: Worlds, { principal, lane, format, params = {}, settings, encodings, signal, world, pieces }: Prepared): Promise<SqlAnswer> {
+async function send (platform: Platform, worlds: Worlds, { sql: given, principal, lane, format, params = {}, settings, encodings, signal, world, pieces }: Prepared): Promise<SqlAnswer> {
   const [{ databases, datasets }, functions] = await Promise.all([worlds.catalog(), worlds.functions()])
   const address = platform.clickhouse as string
   const { database, views } = world
@@ -135,7 +137,9 @@ async function send (platform: Platform, worlds: Worlds, { principal, lane, form
   const sql = writeText(written)
   const within = { database, readonly: '2', ...Object.fromEntries(Object.entries(params).map(([name, value]) => [`param_${name}`, value])) }
 
-  const tree = await treeOf(address, { sql, settings: within, signal })
+  const tree = await treeOf(address, { sql, settings: within, signal }).catch((error: unknown) => {
+    throw inOwnPlace(error, { sql: given, pieces: written, before: TREE.length })
+  })
   const tables = new Set([...[...views].map(view => `${database}.${view}`), ...[...openTables].map(table => `system.${table}`)])
   checkTree(tree, written, { functions, tables, databases: new Set([...databases, database]) })
 
@@ -166,7 +170,7 @@ async function send (platform: Platform, worlds: Worlds, { principal, lane, form
 
 /** How the engine reads a statement. Throws QUERY_REFUSED where that cannot be told, and as `askText`. */
 export async function treeOf (address: string, { sql, settings, signal }: { readonly sql: string, readonly settings: Readonly<Record<string, string>>, readonly signal: AbortSignal }): Promise<Node> {
-  const lines = await askText(address, { sql: `EXPLAIN AST ${sql}`, settings: { ...settings, max_execution_time: PARSE_SECONDS_MAX, default_format: 'JSONCompactEachRow' }, signal })
+  const lines = await askText(address, { sql: `${TREE}${sql}`, settings: { ...settings, max_execution_time: PARSE_SECONDS_MAX, default_format: 'JSONCompactEachRow' }, signal })
   const tree = readTree(linesOf(lines))
   if (tree === undefined) throw refused('The statement cannot be checked', 'Leave out clauses about the output, and write it more simply.')
   return tree

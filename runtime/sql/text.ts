@@ -24,6 +24,8 @@ export interface Piece {
   readonly blank: boolean
   /** Round brackets that are open around it. */
   readonly depth: number
+  /** The byte at which it stood in the statement as it came; undefined: it is of ours. */
+  readonly at?: number
 }
 
 export interface PlainText {
@@ -45,7 +47,8 @@ export function readText (sql: string): PlainText {
   const pieces = tokens.map((token, i): Piece => ({
     ...written(token, text.slice(token.start, token.end)),
     blank: i > 0 && tokens[i - 1]?.end !== token.start,
-    depth: token.depth
+    depth: token.depth,
+    at: token.start
   }))
   if (pieces.length === 0) throw refused('There is no statement', 'Send one SELECT.')
   const [clause, name] = pieces.slice(-2)
@@ -60,9 +63,9 @@ export function writeText (pieces: readonly Piece[]): string {
   return Buffer.from(pieces.map(({ blank, text }) => blank ? ` ${text}` : text).join('').trim(), 'latin1').toString()
 }
 
-/** Text of ours in the place of tokens; it stands alone. */
-export function rawPiece (text: string, depth: number): Piece {
-  return { kind: 'raw', text: Buffer.from(`${text} `).toString('latin1'), key: '', blank: true, depth }
+/** Text of ours in the place of tokens, of which this was the first; it stands alone. */
+export function rawPiece (text: string, { depth, at }: Piece): Piece {
+  return { kind: 'raw', text: Buffer.from(`${text} `).toString('latin1'), key: '', blank: true, depth, ...(at !== undefined && { at }) }
 }
 
 /** The name that a word or a quoted name says; undefined: it is neither. */

@@ -51,7 +51,7 @@ export const honest: readonly string[] = [
   'SELECT * FROM values(\'a Decimal(10, 2), t DateTime64(3, \\\'UTC\\\'), e Nullable(String)\', (1, now(), NULL))', 'SELECT * FROM values((1, 2), (3, 4))', 'SELECT * FROM (VALUES (1, \'x\')) AS v', '(SELECT 1) UNION ALL (SELECT 2)',
   'FROM quotes SELECT symbol LIMIT 1',
   'SELECT /* the last */ max(at) -- of all\nFROM quotes # so far\n',
-  'DESCRIBE TABLE quotes', 'DESC data.quotes', 'DESCRIBE (SELECT symbol FROM quotes)', 'SHOW TABLES', 'SHOW FULL TABLES FROM data LIKE \'q%\'', 'SHOW DATABASES', 'EXISTS TABLE data.quotes',
+  'DESCRIBE TABLE quotes', 'DESC data.quotes', 'DESCRIBE (SELECT symbol FROM quotes)', 'SHOW TABLES', 'SHOW FULL TABLES FROM data LIKE \'q%\'', 'SHOW DATABASES', 'SHOW DATABASES LIKE \'d%\'', 'SHOW FULL TEMPORARY TABLES LIKE \'%\'', 'EXISTS TABLE data.quotes',
   'SELECT name FROM system.tables WHERE database = \'data\'', 'SELECT name, type FROM system.columns WHERE table = \'quotes\'', 'SELECT version(), timezone(), currentUser(), currentDatabase(), now()',
   'SELECT count() FROM system.functions', 'SELECT name FROM system.settings LIMIT 1', 'SELECT * FROM system.one', 'SELECT data.quotes.bid FROM data.quotes LIMIT 1', 'SELECT format(\'{} {}\', symbol, bid) FROM quotes LIMIT 1'
 ]

@@ -49,6 +49,24 @@ await t.test('what analysts ask works', async t => {
   t.ok(honest.length > 50)
 })
 
+await t.test('the metadata that JDBC asks for tells of what is granted', async t => {
+  t.equal((await answerOf('SHOW FULL TABLES FROM `data` LIKE \'q%\'')).rows, 'quotes\tView\n')
+  t.equal((await answerOf('SHOW FULL TEMPORARY TABLES LIKE \'%\'')).rows, '')
+  t.equal((await answerOf('SHOW DATABASES LIKE \'h%\'')).rows, 'history\n')
+})
+
+await t.test('a statement that is wrong is told where, in its own text', async t => {
+  for (const [sql, place] of [
+    ['SELECT symbol FRM trades', 'position 19 (trades) (line 1, col 19)'],
+    ['-- é\nSELECT 1,\n  symbol /* x */\n  FRM data.quotes WHERE x', 'position 39 (`data`) (line 4, col 7)'],
+    ['SELECT count( FROM trades', 'position 13 (() (line 1, col 13)'],
+    ['SELECT symbol, \'é\' FROM data.quotes LIMIT 1 LIMIT 2 )', 'position 53 ()) (line 1, col 53)']
+  ] as const) {
+    const { message } = await answerOf(sql)
+    t.ok(message.includes(place), `${sql}: ${message}`)
+  }
+})
+
 await t.test('columns that are not granted cannot be reached, whatever they are called by', async t => {
   for (const sql of hidden) {
     const { rows = '', message } = await answerOf(sql, guest)
