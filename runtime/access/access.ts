@@ -13,11 +13,13 @@ import { Audit } from './audit.ts'
 import { Directory } from './directory.ts'
 import { Lockout } from './lockout.ts'
 import { hashPassword, isPassword } from './passwords.ts'
+import { unlimited } from './principal.ts'
 import { everything, fingerprint, grantOf, lacks, nothing } from './rights.ts'
 import { ADMIN_ROLE } from './roles.ts'
 import { RowQuota } from './row-quota.ts'
 import { Sessions } from './sessions.ts'
 import { SetupCode } from './setup-code.ts'
+import { checkStandings, refuseUnless, standingsOf } from './standings.ts'
 import { makeTables } from './tables.ts'
 import { Tokens } from './tokens.ts'
 import type { DatabaseSync } from 'node:sqlite'
@@ -51,11 +53,6 @@ export interface By {
 export interface Opened extends Session {
   /** For the cookie. */
   readonly secret: string
-}
-
-interface Standing {
-  readonly rights: Rights
-  readonly isAdmin: boolean
 }
 
 export class Access {
@@ -149,11 +146,12 @@ export class Access {
    * to log in again.
    */
   change<T> (by: By, entry: Pick<Audited, 'action' | 'target' | 'detail'>, work: () => T): T {
-    const before = this.#standings()
+    const before = standingsOf(this.directory)
     try {
       return transaction(this.#database, () => {
         const result = work()
-        this.#checkChange(by.principal === undefined ? everything : this.rightsOf(by.principal), before)
+        const giver = by.principal === undefined ? { rights: everything, quota: unlimited } : { rights: this.rightsOf(by.principal), quota: by.principal.quota }
+        for (const user of checkStandings(giver, before, standingsOf(this.directory))) this.sessions.endAll(user)
         this.audit.add({ ...by, ...entry, outcome: 'ok' })
         return result
       })
@@ -260,31 +258,6 @@ export class Access {
     this.#rights.set(principal, rights)
     return principal
   }
-
-  #standings (): ReadonlyMap<string, Standing> {
-    return new Map(this.directory.users().map(user => [user.user, {
-      rights: this.directory.rights(user.user),
-      isAdmin: !user.disabled && this.directory.rolesOf(user).some(({ role }) => role === ADMIN_ROLE)
-    }]))
-  }
-
-  #checkChange (giver: Rights, before: ReadonlyMap<string, Standing>): void {
-    const after = this.#standings()
-    const admins = (standings: ReadonlyMap<string, Standing>): number => [...standings.values()].filter(({ isAdmin }) => isAdmin).length
-    if (admins(before) > 0 && admins(after) === 0) throw new PlatformError('LAST_ADMIN', 'Then there would be no admin any more', { remedy: `Give the role ${ADMIN_ROLE} to another user first.` })
-    for (const user of new Set([...before.keys(), ...after.keys()])) {
-      const [old, now] = [before.get(user)?.rights ?? nothing, after.get(user)?.rights ?? nothing]
-      if (fingerprint(old) === fingerprint(now)) continue
-      refuseUnless([...lacks(giver, old), ...lacks(giver, now)])
-      if (fingerprint({ ...old, grants: [] }) !== fingerprint({ ...now, grants: [] })) this.sessions.endAll(user)
-    }
-  }
-}
-
-function refuseUnless (missing: readonly string[]): void {
-  if (missing.length === 0) return
-  const [first = ''] = missing
-  throw new PlatformError('SCOPE_MISSING', `Nobody gives, takes or changes what they do not have themselves; here that is ${missing.length === 1 ? first : `${first}, and ${missing.length - 1} more`}`, { remedy: 'Ask an admin.' })
 }
 
 /** The stricter one of each. */

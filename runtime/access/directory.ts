@@ -169,6 +169,11 @@ export class Directory {
     return rights
   }
 
+  /** What a user would have if they were not disabled. */
+  wholeRights (user: User): Rights {
+    return user.disabled ? this.#rightsOf({ ...user, disabled: false }) : this.rights(user.user)
+  }
+
   #rightsOf (user: User | undefined): Rights {
     if (user === undefined || user.disabled) return nothing
     const own = this.rolesOf(user)

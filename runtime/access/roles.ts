@@ -2,6 +2,7 @@
 
 import { allScopes } from './scopes.ts'
 import type { Grant } from './grants.ts'
+import type { Rights } from './rights.ts'
 import type { Scope } from './scopes.ts'
 
 export interface Role {
@@ -16,6 +17,11 @@ export interface Role {
 
 /** Who has it can do everything; at least one user keeps it. */
 export const ADMIN_ROLE = 'admin'
+
+/** What a role gives to who has it and nothing else. */
+export function rightsOfRole ({ scopes, grants, plugins }: Pick<Role, 'scopes' | 'grants' | 'plugins'>): Rights {
+  return { scopes: new Set(scopes), grants: grants.map(grant => ({ ...grant, through: '' })), within: undefined, plugins: plugins === null ? undefined : new Set(plugins) }
+}
 
 const viewer: readonly Scope[] = ['platform:read', 'data:read']
 const analyst: readonly Scope[] = [...viewer, 'queries:write', 'sql:read']

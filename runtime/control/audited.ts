@@ -45,13 +45,15 @@ export function auditRequests (app: FastifyInstance, platform: Platform): void {
 function write ({ access }: Platform, request: FastifyRequest, { statusCode: status }: FastifyReply): void {
   const { action = `${request.method} ${request.routeOptions.url ?? 'unknown route'}`, target = request.url.split('?')[0] ?? '', detail = {}, user, isWritten = false } = request.audited ?? {}
   const entry = { principal: request.principal, user, address: request.ip, action, target }
-  if (status === 401 || status === 403) {
-    access.audit.refuse({ ...entry, kind: String(status), detail: { ...detail, status } })
-    return
-  }
-  const { asks = false, audit = request.method !== 'GET' && request.method !== 'HEAD' && !asks } = request.routeOptions.config
-  if (!audit || isWritten || request.routeOptions.url === undefined) return
-  access.audit.add({ ...entry, outcome: status < 400 ? 'ok' : 'failed', detail: { ...detail, status, ...bodyHash(request.body) } })
+  const isRefused = status === 401 || status === 403
+  if (!isRefused && (isWritten || !isAudited(request))) return
+  // Counted, not listed: whoever may not get in, or asks too often, must not fill the disk with entries about it.
+  if (isRefused || status === 429 || (status >= 400 && request.principal === undefined)) access.audit.refuse({ ...entry, kind: String(status), detail: { ...detail, status } })
+  else access.audit.add({ ...entry, outcome: status < 400 ? 'ok' : 'failed', detail: { ...detail, status, ...bodyHash(request.body) } })
+}
+
+function isAudited ({ method, routeOptions: { url, config: { asks = false, audit = method !== 'GET' && method !== 'HEAD' && !asks } } }: FastifyRequest): boolean {
+  return audit && url !== undefined
 }
 
 /** SQL, or a file: what was sent can be compared later, and is not kept here. */

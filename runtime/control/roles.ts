@@ -1,5 +1,5 @@
 import { checkGrants } from '../access/grants.ts'
-import { builtinRoles } from '../access/roles.ts'
+import { builtinRoles, rightsOfRole } from '../access/roles.ts'
 import { PlatformError } from '../errors.ts'
 import { byOf, done, grants, grantsShown, name, notFound, scopeName, scopeNames, text, texts, title } from './access-forms.ts'
 import { note } from './audited.ts'
@@ -65,7 +65,7 @@ export function roleRoutes (app: FastifyInstance, platform: Platform): void {
     checkOwn(role)
     const grants = checkGrants(request.body.grants)
     // Also where nobody has it yet: it would lie there until an admin gives it to somebody.
-    access.checkGives(principalOf(request), { scopes: new Set(scopes), grants: grants.map(grant => ({ ...grant, through: '' })), plugins: plugins === null ? undefined : new Set(plugins) })
+    access.checkGives(principalOf(request), rightsOfRole({ scopes, grants, plugins }))
     const detail = JSON.parse(JSON.stringify({ scopes, grants, plugins })) as Record<string, never>
     access.change(byOf(request), { action: 'role.set', target: role, detail }, () => directory.putRole({ role, title, scopes: [...new Set(scopes)], grants, plugins }))
     note(request, { isWritten: true })

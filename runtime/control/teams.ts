@@ -1,4 +1,5 @@
 import { checkGrants } from '../access/grants.ts'
+import { rightsOfRole } from '../access/roles.ts'
 import { byOf, checkNames, done, grants, grantsShown, name, names, notFound, text, texts, title, userName } from './access-forms.ts'
 import { note } from './audited.ts'
 import { principalOf } from './guard.ts'
@@ -48,6 +49,8 @@ export function teamRoutes (app: FastifyInstance, platform: Platform): void {
     note(request, { action: 'team.set' })
     checkNames(directory, { roles, users: given })
     const grants = checkGrants(request.body.grants)
+    // Also where it has no members yet: it would lie there until an admin adds one.
+    for (const rights of roles.map(role => directory.role(role)).filter(role => role !== undefined)) access.checkGives(principalOf(request), rightsOfRole(rights))
     access.checkGives(principalOf(request), { grants: grants.map(grant => ({ ...grant, through: '' })) })
     const detail = JSON.parse(JSON.stringify({ roles, grants, members: given })) as Record<string, never>
     access.change(byOf(request), { action: 'team.set', target: team, detail }, () => {

@@ -123,13 +123,11 @@ function removalRoutes (app: FastifyInstance, platform: Platform): void {
   }, async request => {
     const { user } = request.params
     note(request, { action: 'password.set' })
-    known(user)
     // Whoever knows the password of somebody has all that they have.
-    access.checkGives(principalOf(request), directory.rights(user))
+    access.checkGives(principalOf(request), directory.wholeRights(known(user)))
     await checkPassword(request.body.password, user)
     const hash = await hashPassword(request.body.password)
     access.change(byOf(request), { action: 'password.set', target: user }, () => {
-      access.checkGives(principalOf(request), directory.rights(user))
       directory.putUser({ ...known(user), password: hash })
       access.sessions.endAll(user)
       access.lockout.forget(user)

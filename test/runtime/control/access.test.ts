@@ -195,6 +195,16 @@ await t.test('access over HTTP', async t => {
       ['POST', '/v1/users/boss/password', { password: 'now it is mine' }], ['PATCH', '/v1/users/boss', { disabled: true }], ['DELETE', '/v1/users/boss', undefined], ['POST', '/v1/tokens', { title: 'x', scopes: ['data:read'], user: 'boss' }]
     ] as const) is(await ask(method, url, body), 403, 'SCOPE_MISSING')
     t.equal(directory.role('mine'), undefined)
+    // What lies there until somebody enables it, adds a member or logs in.
+    t.equal((await admin('POST', '/v1/users', { user: 'asleep', roles: ['admin'], disabled: true, email: 'asleep@example.com' })).statusCode, 201)
+    t.equal((await admin('PATCH', '/v1/users/helper', { quota: { rows_per_day: 10 } })).statusCode, 200)
+    const { ask: asking } = await session('helper')
+    for (const [method, url, body] of [
+      ['POST', '/v1/users', { user: 'ally', roles: ['admin'], disabled: true }], ['PUT', '/v1/teams/mine', { roles: ['admin'] }], ['POST', '/v1/users/asleep/password', { password: 'now it is mine' }], ['PATCH', '/v1/users/asleep', { email: 'helper@example.com' }],
+      ['DELETE', '/v1/users/asleep', undefined], ['PATCH', '/v1/users/boss', { quota: { requests_per_second: 1 } }], ['PATCH', '/v1/users/helper', { quota: { rows_per_day: null } }], ['POST', '/v1/users', { user: 'ally', quota: { rows_per_day: 11 } }]
+    ] as const) is(await asking(method, url, body), 403, 'SCOPE_MISSING')
+    t.equal((await admin('PATCH', '/v1/users/helper', { quota: { rows_per_day: null } })).statusCode, 200)
+    t.equal((await admin('DELETE', '/v1/users/asleep')).statusCode, 200)
     t.equal((await ask('POST', '/v1/users', { user: 'ally', roles: ['helpdesk'], grants: [{ dataset: 'quotes', columns: ['a'], where: { and: [['s', '=', 'X'], ['t', '>', 1]] } }] })).statusCode, 201, 'what they have they may give')
     t.equal((await ask('DELETE', '/v1/users/ally')).statusCode, 200)
     is(await admin('DELETE', '/v1/roles/helpdesk'), 409, 'IN_USE', /user helper/)
@@ -314,6 +324,15 @@ await t.test('access over HTTP', async t => {
     await admin('PATCH', '/v1/users/analyst', { disabled: true })
     t.match(await why('user=analyst&scope=data:read'), { allowed: false, missing: [/disabled/, /lacks/], remedy: /enable/ })
     t.equal((await ask('GET', '/v1/me')).statusCode, 401)
+  })
+
+  await t.test('item 39: nobody fills the log by asking without a login', async t => {
+    const remoteAddress = newAddress()
+    const entries = (): number => (platform.store.database.prepare('select count(*) as n from audit').get() as { n: number }).n
+    const before = entries()
+    const payloads = [['/v1/login', { user: 'x', password: 'y' }], ['/v1/login', {}], ['/v1/setup', { code: 'x' }], ['/v1/query', {}]] as const
+    for (let i = 0; i < 40; i++) for (const [url, payload] of payloads) await app.inject({ method: 'POST', url, payload, remoteAddress })
+    t.ok(entries() - before < 12, `${entries() - before} entries of 160 requests`)
   })
 
   await t.test('item 40: where it cannot be told who may, nobody may', async t => {
