@@ -98,6 +98,15 @@ export class AlertState {
     this.#database.prepare('insert or replace into alert_file (one, text) values (1, ?)').run(text)
   }
 
+  /** Goes on where another one is. */
+  adopt ({ alerts, waiting }: Pick<AlertState, 'alerts' | 'waiting'>): void {
+    transaction(this.#database, () => {
+      this.#database.exec('delete from alerts; delete from alert_outbox')
+      for (const { rule, subject, severity, cause, remedy, datasets, since, fired, told } of alerts) this.#database.prepare('insert or replace into alerts (rule, subject, severity, cause, remedy, datasets, since, fired, told) values (?, ?, ?, ?, ?, ?, ?, ?, ?)').run(rule, subject, severity, cause, remedy, datasets, since, fired, told)
+      for (const { id, destination, body, tries, at, nextAt, error } of waiting) this.#database.prepare('insert or replace into alert_outbox (id, destination, body, tries, at, next_at, error) values (?, ?, ?, ?, ?, ?, ?)').run(id, destination, body, tries, at, nextAt, error)
+    })
+  }
+
   get alerts (): Alert[] {
     return this.#database.prepare('select * from alerts order by since').all() as unknown as Alert[]
   }

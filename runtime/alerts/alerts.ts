@@ -5,6 +5,7 @@ import { describe, PlatformError } from '../errors.ts'
 import { masker } from '../mask.ts'
 import { writeDurably } from '../durable.ts'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { randomUUID } from 'node:crypto'
 import { ALERTS_FILE, alertsText, isQuiet, parseAlerts } from './alert-file.ts'
 import { AlertState, fits } from './alert-state.ts'
@@ -15,7 +16,7 @@ import type { Verdict } from '../health/verdict.ts'
 import type { Environment } from '../interpolate.ts'
 import type { Platform } from '../platform.ts'
 import type { AlertConfig, Rule } from './alert-file.ts'
-import type { Candidate, Waiting } from './alert-state.ts'
+import type { Candidate, Step, Waiting } from './alert-state.ts'
 import type { Message } from './send.ts'
 
 const MESSAGES_AT_ONCE = 20
@@ -37,7 +38,9 @@ export interface AlertParts extends Pick<Platform, 'root' | 'store' | 'log' | 'u
 const nothing: AlertConfig = { destinations: [], rules: [], quiet: undefined, secrets: [] }
 
 export class Alerts {
-  readonly state: AlertState
+  readonly #kept: AlertState
+  /** In memory, while control.db cannot be written, such as on a full disk: just then somebody has to hear of it. */
+  #makeshift: AlertState | undefined
   readonly #parts: AlertParts
   #config = nothing
   #text: string | undefined
@@ -46,10 +49,14 @@ export class Alerts {
 
   constructor (parts: AlertParts) {
     this.#parts = parts
-    this.state = new AlertState(parts.store.database)
+    this.#kept = new AlertState(parts.store.database)
     try {
       this.#config = parseAlerts(this.state.file ?? '', parts.env)
     } catch { /* A variable of it is gone; the file is read at the first look. */ }
+  }
+
+  get state (): AlertState {
+    return this.#makeshift ?? this.#kept
   }
 
   get config (): AlertConfig {
@@ -109,11 +116,28 @@ export class Alerts {
       const hidden = new Set(verdict.problems.flatMap(({ hides }) => hides.map(({ id }) => id)))
       const candidates = await this.#candidates(rules.filter(({ name }) => !resting.has(name)), verdict)
       const hushed = quiet !== undefined && isQuiet(quiet, now)
-      this.state.step({ now, candidates, rules, resting, hidden, url: this.#parts.url, quiet: severity => hushed && (quiet.letThrough === 'nothing' || ranks.indexOf(severity) > ranks.indexOf(quiet.letThrough)) })
+      this.#step({ now, candidates, rules, resting, hidden, url: this.#parts.url, quiet: severity => hushed && (quiet.letThrough === 'nothing' || ranks.indexOf(severity) > ranks.indexOf(quiet.letThrough)) })
     } catch (error) {
       this.#parts.log.error({ reason: describe(error) }, 'The alert rules could not be asked')
     }
     void this.deliver()
+  }
+
+  #step (step: Step): void {
+    try {
+      if (this.#makeshift !== undefined) this.#kept.adopt(this.#makeshift)
+      this.#makeshift = undefined
+      this.#kept.step(step)
+    } catch (error) {
+      if (this.#makeshift === undefined) {
+        this.#parts.log.error({ reason: describe(error) }, 'Alerts cannot be remembered, and are told from memory meanwhile')
+        this.#makeshift = new AlertState(new DatabaseSync(':memory:'))
+        try {
+          this.#makeshift.adopt(this.#kept)
+        } catch { /* It cannot be read either: what was told is told again. */ }
+      }
+      this.#makeshift.step(step)
+    }
   }
 
   /** Sends what is due; those who call meanwhile share it. Never throws. */

@@ -106,13 +106,13 @@ export function healthRoutes (app: FastifyInstance, platform: Platform): void {
   }, async request => {
     const { health } = platform.watch
     const { at, problems, canary, datasets, ...said } = await health.verdict()
-    const since = health.record.look(principalOf(request).user, Date.now())
+    const since = health.lookOf(principalOf(request).user)
     return {
       ...said,
       at: momentOf(at),
       canary: canaryAnswer(canary),
       datasets: datasets.map(({ seconds, ...one }) => ({ ...one, seconds: seconds ?? null })),
-      problems: problems.map(({ datasets, ...one }) => ({ ...one, since: momentOf(health.record.since(one, at)), touches: platform.watch.touches(datasets) })),
+      problems: problems.map(({ datasets, ...one }) => ({ ...one, since: momentOf(health.since(one, at)), touches: platform.watch.touches(datasets) })),
       since: momentOf(since),
       changes: changesSince(since, platform.store.receipts(CHANGES_MAX), platform.watch.auditSince(since)).map(({ at, ...change }) => ({ at: momentOf(at), ...change }))
     }

@@ -7,6 +7,7 @@ import { lags } from '../control/lag.ts'
 import { describe } from '../errors.ts'
 import { calendarsOf } from '../quality/calendars.ts'
 import { latestResults } from '../quality/results.ts'
+import { rejectedTopic } from '../schema.ts'
 import { waitingOf } from '../warehouse/task.ts'
 import type { TopicState } from '../broker/broker.ts'
 import type { Lag } from '../control/lag.ts'
@@ -17,7 +18,9 @@ import type { Platform } from '../platform.ts'
 import type { KeptResult } from '../quality/results.ts'
 import type { Topic } from '../schema.ts'
 import type { Waiting } from '../warehouse/handoff.ts'
+import { Refusals } from './refusals.ts'
 import type { CanaryState } from './canary.ts'
+import type { Refused } from './refusals.ts'
 
 /** Of one fact. */
 const FACT_MS_MAX = 5000
@@ -65,6 +68,8 @@ export interface Facts {
   readonly quality: readonly KeptResult[]
   /** By topic. */
   readonly markets: ReadonlyMap<string, MarketNow>
+  /** Topics of which rows were refused lately, more than a few. */
+  readonly refused: readonly Refused[]
   /** Runtimes that have gone silent, and what is wrong with the connection between them. */
   readonly runtimes: readonly string[]
   /** What other parts of the control side report: alerts, backups, tests. */
@@ -84,6 +89,7 @@ type Asked = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse'
 /** Collects them; kept between looks are only those that change seldom. */
 export class FactFinder {
   readonly #platform: Asked
+  readonly #refusals = new Refusals()
   #calendars: ReturnType<typeof calendarsOf>
   #quality: { readonly at: number, readonly results: readonly KeptResult[] } = { at: -Infinity, results: [] }
 
@@ -119,11 +125,12 @@ export class FactFinder {
       topics,
       lags: behind?.known === true ? behind.value : [],
       disk,
-      waiting: waitingOf(store).all,
+      waiting: orNone(() => waitingOf(store).all),
       jobs: jobs.list(),
       canary,
       quality,
       markets: await this.#marketsNow(supervisor.schemas),
+      refused: topics.known ? await this.#refused(topics.value) : [],
       runtimes: [...fleet.trouble === '' ? [] : [fleet.trouble], ...members.known ? members.value.filter(({ silentMs }) => silentMs > SILENT_MS_MAX).map(({ runtime, silentMs }) => `The runtime ${runtime} was not heard of for ${Math.round(silentMs / 1000)} s`) : []],
       notes
     }
@@ -134,6 +141,16 @@ export class FactFinder {
     const found = await known(() => withClient(url, client => latestResults(client)))
     this.#quality = { at: performance.now(), results: found.known ? found.value : this.#quality.results }
     return this.#quality.results
+  }
+
+  /** With the reason of the newest one each, of REASONS_MAX topics. */
+  async #refused (topics: ReadonlyMap<string, TopicState>): Promise<Refused[]> {
+    const found = this.#refusals.take(topics, performance.now())
+    return Promise.all(found.map(async (one, i) => {
+      const last = i < REASONS_MAX ? await known(() => this.#platform.broker.tail(rejectedTopic(one.topic), 1)) : undefined
+      const batch = last?.known === true ? last.value.at(-1) : undefined
+      return { ...one, reason: batch === undefined ? '' : String(batch.row(batch.length - 1)['reason'] ?? '') }
+    }))
   }
 
   async #marketsNow (schemas: ReadonlyMap<string, Topic>): Promise<Map<string, MarketNow>> {
@@ -149,7 +166,17 @@ export class FactFinder {
   }
 }
 
+/** The state that cannot be read is told by whoever keeps the record. */
+function orNone<T> (ask: () => readonly T[]): readonly T[] {
+  try {
+    return ask()
+  } catch {
+    return []
+  }
+}
+
 const SILENT_MS_MAX = 10_000
+const REASONS_MAX = 20
 
 /** Never rejects. What comes late is left to itself. */
 export async function known<T> (ask: () => Promise<T>, msMax = FACT_MS_MAX): Promise<Known<T>> {

@@ -48,6 +48,7 @@ export function findingsOf (facts: Facts, datasets: readonly DatasetHealth[] = f
     ...facts.broken.map(({ file, message }) => finding(`file/${file}`, file, 'error', `${file} cannot be used: ${firstLine(message)}`, { remedy: 'Correct what npx twolane lint says, and reload.' })),
     ...facts.pipelines.filter(({ healthy, id }) => !healthy && !isJob(facts, id)).flatMap(status => ofPipeline(facts, status, datasets)),
     ...datasets.flatMap(ofDataset),
+    ...ofRefused(facts, datasets),
     ...ofJobs(facts, datasets),
     ...ofWaiting(facts),
     ...ofQuality(facts, datasets),
@@ -84,7 +85,9 @@ function ofPipeline (facts: Facts, { id, state, reasons, steps }: PipelineStatus
   const pipeline = facts.definitions.find(one => one.id === id)
   const actions: Action[] = state === 'broken' ? [] : [{ title: 'Restart', method: 'POST', path: `/v1/pipelines/${id}/restart` }]
   const failing = steps.filter(({ ok }) => !ok)
-  const touched = (step: string): string[] => datasets.filter(({ inputs, outputs }) => step === pipeline?.input?.name ? inputs.includes(id) : outputs.includes(id)).map(({ dataset }) => dataset)
+  // Another output, such as a file, holds up nobody who reads a dataset.
+  const stores = (step: string): boolean => pipeline?.outputs.some(({ name, plugin }) => name === step && (plugin === 'streaming-database' || plugin === 'warehouse')) === true
+  const touched = (step: string): string[] => datasets.filter(({ inputs, outputs }) => step === pipeline?.input?.name ? inputs.includes(id) : stores(step) && outputs.includes(id)).map(({ dataset }) => dataset)
   if (failing.length === 0) return [finding(`pipeline/${id}`, `pipeline ${id}`, 'error', `The pipeline ${id} is ${state}: ${firstLine(reasons.join('; '))}`, { remedy: 'Its log says more.', actions, follows: ['disk', 'broker', `file/pipelines/${id}.yaml`], datasets: datasets.filter(({ inputs, outputs }) => inputs.includes(id) || outputs.includes(id)).map(({ dataset }) => dataset) })]
   return failing.map(({ step, reason = '' }) => finding(`pipeline/${id}/${step}`, `pipeline ${id}`, 'error', `${step} of ${id}: ${firstLine(reason)}`, {
     remedy: step === pipeline?.input?.name ? 'Look at the source; nothing is lost that it keeps.' : 'Rows wait in the topic, and go on by themselves when it works again.',
@@ -109,6 +112,16 @@ function ofDataset ({ dataset, state, reason, severity, inputs, outputs }: Datas
     follows: ['disk', 'broker', 'engine', ...sources.flatMap(id => [`pipeline/${id}`, `pipeline/${id}/*`, `job/${id}`])],
     datasets: [dataset]
   })]
+}
+
+/** From a half on hardly anything arrives; below that bad input is the normal case, and worth a look. */
+const REFUSED_SHARE_MAX = 0.5
+
+function ofRefused ({ refused }: Facts, datasets: readonly DatasetHealth[]): Finding[] {
+  return refused.map(({ topic, refused, rows, reason }) => finding(`refused/${topic}`, `topic ${topic}`, refused >= REFUSED_SHARE_MAX * rows ? 'error' : 'warning', `${Math.round(100 * refused / rows)}% of the newest rows of ${topic} were refused (${refused} of ${rows})${reason === '' ? '' : `: ${firstLine(reason)}`}`, {
+    remedy: `They wait in ${topic}.rejected: npx twolane rejected ${topic} counts them by reason. Correct the cast in schemas/${topic}.yaml or the source, reload, and take them in: npx twolane redeliver ${topic}.`,
+    datasets: datasets.filter(one => one.topic === topic).map(({ dataset }) => dataset)
+  }))
 }
 
 function ofJobs ({ jobs, definitions }: Facts, datasets: readonly DatasetHealth[]): Finding[] {

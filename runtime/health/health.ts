@@ -9,7 +9,7 @@ import { judge } from './verdict.ts'
 import { HealthRecord } from './record.ts'
 import type { Platform } from '../platform.ts'
 import type { Facts, Note } from './facts.ts'
-import type { Verdict } from './verdict.ts'
+import type { Problem, Verdict } from './verdict.ts'
 
 export const LOOK_MS = 15_000
 /** Pipelines and database begin meanwhile. */
@@ -35,6 +35,7 @@ export class Health {
   #timer: NodeJS.Timeout | undefined
   #clock = Date.now() - performance.now()
   #closed = false
+  #storeTrouble = ''
 
   constructor (platform: HealthPlatform) {
     const { store, broker, clickhouse, warehouse, config, supervisor, fleet } = platform
@@ -93,14 +94,45 @@ export class Health {
   }
 
   async #look (): Promise<Verdict> {
-    const facts = await this.#facts.find(this.canary.state, [...this.#clockNotes(), ...this.#sources.flatMap(source => source())])
-    const grown = facts.disk.known ? this.record.sample(facts.disk.value.freeBytes, facts.now) : undefined
+    const facts = await this.#facts.find(this.canary.state, [...this.#clockNotes(), ...this.#storeNotes(), ...this.#sources.flatMap(source => this.#remember(source) ?? [])])
+    const { disk, now } = facts
+    const grown = disk.known ? this.#remember(() => this.record.sample(disk.value.freeBytes, now)) : undefined
     const verdict = judge(grown === undefined || grown > FULL_DAYS_MIN ? facts : { ...facts, notes: [...facts.notes, diskNote(grown)] })
     this.#newest = { verdict, facts, at: performance.now() }
     if (this.#closed || !this.#platform.fleet.isControl) return verdict
-    this.record.note(verdict)
+    try {
+      this.record.note(verdict)
+      this.#storeTrouble = ''
+    } catch (error) {
+      this.#storeTrouble = describe(error)
+    }
     for (const watcher of this.#watchers) await watcher(verdict, facts)
     return verdict
+  }
+
+  /** Since when a problem is there, ms since 1970. */
+  since (problem: Pick<Problem, 'id'>, at: number): number {
+    return this.#remember(() => this.record.since(problem, at)) ?? at
+  }
+
+  /** Notes that a user looks now, and says since when they have not, ms since 1970. */
+  lookOf (user: string): number {
+    const now = Date.now()
+    return this.#remember(() => this.record.look(user, now)) ?? now
+  }
+
+  /** On a full disk nothing can be remembered, and just then the health has to be told; that it is so, the look itself notes. */
+  #remember<T> (ask: () => T): T | undefined {
+    try {
+      return ask()
+    } catch {
+      return undefined
+    }
+  }
+
+  #storeNotes (): Note[] {
+    if (this.#storeTrouble === '') return []
+    return [{ part: 'control.db', severity: 'error', cause: `The state of the control side cannot be written: ${this.#storeTrouble}`, remedy: 'Look whether the disk of the data folder is full or read-only, and whether another program holds data/control.db. Jobs, logins and changes wait meanwhile; pipelines go on.' }]
   }
 
   /** A clock that jumps makes schedules and ages wrong. */

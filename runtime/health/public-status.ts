@@ -16,7 +16,7 @@ export interface PublicStatus {
 }
 
 const sentences: Readonly<Record<State, string>> = { ok: 'All parts work.', degraded: 'Some parts do not work as they should.', down: 'Data does not go through at the moment.' }
-const partNames = ['Connectors', 'Topics', 'Streaming database', 'Warehouse', 'Lake', 'Jobs', 'Platform'] as const
+const partNames = ['Connectors', 'Topics', 'Streaming database', 'Warehouse', 'Lake', 'Other destinations', 'Jobs', 'Platform'] as const
 type PartName = typeof partNames[number]
 
 /** The verdict without what is not public. Exact: nothing of a cause's text goes out. */
@@ -50,6 +50,8 @@ function partOf ({ id }: Pick<Problem, 'id'>): PartName {
   if (kind === 'job') return 'Jobs'
   if (step.startsWith('outputs.lake')) return 'Lake'
   if (step.startsWith('outputs.streaming-database')) return 'Streaming database'
+  if (step.startsWith('outputs.')) return 'Other destinations'
+  if (kind === 'refused') return 'Topics'
   return kind === 'pipeline' || kind === 'dataset' || kind === 'quality' ? 'Connectors' : 'Platform'
 }
 

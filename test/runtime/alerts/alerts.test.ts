@@ -186,6 +186,24 @@ await t.test('a message that nobody takes is kept and tried again, and health sa
   await alerts.test('ops')
   t.equal((JSON.parse(server.got.at(-1)?.body ?? '') as Message).alerts[0]?.kind, 'test')
 
+  await t.test('what cannot be written down, as on a full disk, is told from memory, once', async t => {
+    const { database } = parts.store
+    const got = server.got.length
+    const full = { problems: [...verdict.problems, { ...verdict.problems[0], id: 'disk' }] } as unknown as Verdict
+    const go = async (verdict: Verdict): Promise<void> => {
+      now += 10
+      await alerts.watch(verdict)
+      await alerts.deliver()
+    }
+    database.exec('pragma query_only = on')
+    for (const verdict of [full, full, full]) await go(verdict)
+    const told = (): Array<readonly string[]> => server.got.slice(got).map(({ body }) => (JSON.parse(body) as Message).alerts.filter(({ rule }) => rule === 'all').map(({ kind }) => kind))
+    t.same(told(), [['firing']])
+    database.exec('pragma query_only = off')
+    for (const one of [full, verdict, verdict]) await go(one)
+    t.same(told(), [['firing'], ['resolved']])
+  })
+
   await t.test('nobody hears that it is over before they hear that it was wrong, nor is kept from it by another destination that hangs', async t => {
     const got = server.got.length
     server.status = 503

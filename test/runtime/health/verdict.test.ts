@@ -3,10 +3,12 @@
 import t from 'tap'
 import { DatabaseSync } from 'node:sqlite'
 import { findingsOf } from '../../../runtime/health/findings.ts'
+import { Refusals } from '../../../runtime/health/refusals.ts'
 import { HealthRecord } from '../../../runtime/health/record.ts'
 import { badgeOf, publicStatus } from '../../../runtime/health/public-status.ts'
 import { grouped, judge } from '../../../runtime/health/verdict.ts'
 import { changesSince } from '../../../runtime/health/changes.ts'
+import type { TopicState } from '../../../runtime/broker/broker.ts'
 import type { Facts } from '../../../runtime/health/facts.ts'
 import type { Finding } from '../../../runtime/health/findings.ts'
 import type { Pipeline } from '../../../runtime/pipeline.ts'
@@ -53,10 +55,15 @@ function facts (more: Partial<Facts> = {}): Facts {
     canary: { state: 'ok', at: now - 12_000, hops: [] },
     quality: [],
     markets: new Map(),
+    refused: [],
     runtimes: [],
     notes: [],
     ...more
   }
+}
+
+function topicOf (next: number, taken: number): TopicState {
+  return { name: '', bytes: 1, partitions: [{ partition: 0, first: 0, next, time: 0 }], groups: [{ group: 'a', partition: 0, offset: taken, lagMs: 0 }] }
 }
 
 function broken (id: string, step: string, reason: string): Facts['pipelines'][number] {
@@ -109,6 +116,21 @@ await t.test('findings that name each other as the cause still have a root', asy
   t.equal(problems.reduce((sum, { hides }) => sum + 1 + hides.length, 0), 3)
 })
 
+await t.test('a pipeline that refuses what comes is not green, although it runs', async t => {
+  const found = judge(facts({ refused: [{ topic: 'quotes', rows: 100, refused: 99, reason: 'price: no number' }, { topic: 'secret', rows: 100, refused: 2, reason: '' }] }))
+  t.equal(found.state, 'degraded')
+  t.match(found.problems, [{ id: 'refused/quotes', severity: 'error', cause: '99% of the newest rows of quotes were refused (99 of 100): price: no number', datasets: ['quotes'], remedy: /npx twolane rejected quotes/ }, { id: 'refused/secret', severity: 'warning' }])
+
+  const refusals = new Refusals()
+  const look = (at: number, rows: number, refused: number, taken = rows): unknown => refusals.take(new Map([['quotes', topicOf(rows, taken)], ['quotes.rejected', topicOf(refused, 0)]]), at)
+  t.same(look(0, 1000, 500), [], 'what was before is nobody\'s business')
+  t.same(look(15_000, 1100, 501, 1100), [{ topic: 'quotes', rows: 100, refused: 1 }])
+  t.same(look(day / 2, 1100, 501, 1100), [{ topic: 'quotes', rows: 100, refused: 1 }], 'until others come')
+  t.same(look(2 * day, 1100, 501, 1100), [], 'or a day is over')
+  t.same(look(2 * day + 1000, 1100, 1501, 2100), [{ topic: 'quotes', rows: 1000, refused: 1000 }], 'an output that was behind')
+  t.same(look(2 * day + 3000, 5, 0), [], 'a topic that was made anew')
+})
+
 await t.test('failed jobs, days that wait, full disks and clocks apart are told', async t => {
   const last = { state: 'failed', id: 'r1', error: 'no route' }
   const found = findingsOf(facts({
@@ -140,6 +162,9 @@ await t.test('incidents begin and end, and time in which nobody looked is down',
   record.note({ ...bad, at: now })
   record.note({ ...bad, at: now + 15_000 })
   t.equal(record.since({ id: 'engine' }, now + 20_000), now)
+  const notice = judge(facts({ notes: [{ part: 'backup', severity: 'notice', cause: 'none', remedy: '' }] })).problems
+  record.note({ at: now + 15_000, state: 'down', problems: [...bad.problems, ...notice] })
+  t.equal(record.since({ id: 'note/backup' }, now + 29_000), now + 15_000, 'also of one that is no error')
   record.note({ at: now + 30_000, state: 'ok', problems: [] })
   t.match(record.incidents(10), [{ problem: 'engine', since: now, until: now + 30_000 }])
   record.note({ at: now + 60_000, state: 'ok', problems: [] })
