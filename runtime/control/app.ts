@@ -99,8 +99,8 @@ export async function makeApp (platform: Platform, { limits = clientLimits, live
   })
   app.server.maxConnections = limits.socketsMax
   limitSockets(app.server, { perAddressMax: limits.socketsPerAddressMax })
-  // A query string is text, whatever it says. In a body a null is not a false, nor a 0.
-  const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true, allowUnionTypes: true })) as [Ajv, Ajv]
+  // With the schema of what is wrong, so that an error can say what would be right. A query string is text, whatever it says. In a body a null is not a false, nor a 0.
+  const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true, allowUnionTypes: true, verbose: true })) as [Ajv, Ajv]
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? json : text).compile(schema as object))
   // A body of YAML is the text of a pipeline file, one of plain text is SQL.
   app.addContentTypeParser(['application/yaml', 'text/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) => done(null, body))
@@ -194,7 +194,8 @@ function complete (route: RouteOptions): void {
 function answerNotFound (platform: Platform, table: RouteTable, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const path = request.url.split('?')[0] ?? ''
   const methods = table.methods(path)
-  if (methods.length === 0) return sendProblem(platform, reply, { status: 404, code: 'NOT_FOUND', detail: `There is no ${path}`, remedy: 'GET /openapi.json lists what there is.' })
+  const remedy = /^\/v1\/(?:data|bars|latest|q|join)\/[^/.]+$/.test(path) ? `Say in which format: ${path}.json, .ndjson, .csv, .parquet or .arrow.` : 'GET /openapi.json lists what there is.'
+  if (methods.length === 0) return sendProblem(platform, reply, { status: 404, code: 'NOT_FOUND', detail: `There is no ${path}`, remedy })
   void reply.header('allow', methods.join(', '))
   return sendProblem(platform, reply, { status: 405, code: 'METHOD_NOT_ALLOWED', detail: `${path} takes ${methods.join(', ')}, not ${request.method}` })
 }

@@ -1,13 +1,14 @@
 // The parameters of the data API, which a query string and a body have alike, as JSON Schema.
 
 import { DURATION_PATTERN } from '../duration.ts'
+import { MOMENT_FORMS } from '../data/instant.ts'
 import { formats, onTimes, PAGE_ROWS, PAGE_ROWS_MAX, priceTypes, SYMBOLS_MAX } from '../data/spec.ts'
 
 export const list = (description: string): object => ({ anyOf: [{ type: 'string', maxLength: 20_000 }, { type: 'array', maxItems: SYMBOLS_MAX, items: { type: 'string', maxLength: 200 } }], description })
 const instant = (description: string): object => ({ anyOf: [{ type: 'integer' }, { type: 'string', maxLength: 40 }], description })
 
 export const rangeProperties = {
-  start: instant('First moment, inclusive: 2024-01-02, 2024-01-02T03:04:05Z, or nanoseconds since 1970; without a zone, UTC'),
+  start: instant(`First moment, inclusive: ${MOMENT_FORMS}; without a zone, UTC`),
   end: instant('Last moment, exclusive'),
   last: { type: 'string', pattern: DURATION_PATTERN, description: 'Instead of both: so long before now; the header X-Data-Range says what it meant', examples: ['7d'] }
 }

@@ -1,8 +1,10 @@
 // Errors as RFC 9457 problems: one form for all of them, without stack traces, without paths of this machine.
 
 import { describe, PlatformError } from '../errors.ts'
+import { suggest } from '../problems.ts'
 import { publicForm } from './public-form.ts'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorObject } from 'ajv'
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import type { Platform } from '../platform.ts'
 import type { Receipt } from '../receipt.ts'
 
@@ -65,7 +67,7 @@ function problemOf (error: FastifyError | PlatformError): Problem {
     return { status, code, detail, ...(where !== undefined && { where }), ...(remedy !== undefined && { remedy }), ...(problems !== undefined && { problems }) }
   }
   if (error.validation !== undefined) {
-    const problems = error.validation.map(({ instancePath, message, params }) => ({ path: `${error.validationContext ?? ''}${instancePath}`, message: `${message ?? ''}${unknownName(params)}` }))
+    const problems = error.validation.map(fault => ({ path: `${error.validationContext ?? ''}${fault.instancePath}`, message: messageOf(fault) }))
     return { status: 422, code: 'REQUEST_INVALID', detail: problems.map(({ path, message }) => `${path} ${message}`).join('; '), problems }
   }
   const status = error.statusCode ?? 500
@@ -73,9 +75,15 @@ function problemOf (error: FastifyError | PlatformError): Problem {
   return { status, code: codes[status] ?? 'REQUEST_INVALID', detail: error.message }
 }
 
-function unknownName (params: Readonly<Record<string, unknown>>): string {
-  const name = params['additionalProperty']
-  return typeof name === 'string' ? `: ${JSON.stringify(name)}` : ''
+/** What Ajv says, and what would be right. */
+function messageOf ({ keyword, message = '', params, parentSchema = {}, data }: FastifySchemaValidationError & Pick<ErrorObject, 'parentSchema' | 'data'>): string {
+  const { properties = {}, enum: values = [], examples = [] } = parentSchema as { properties?: object, enum?: readonly unknown[], examples?: readonly unknown[] }
+  if (keyword === 'additionalProperties') {
+    const name = String(params['additionalProperty'])
+    return `${message}: ${JSON.stringify(name)}${suggest(name, Object.keys(properties))}`
+  }
+  if (keyword === 'enum') return `is ${JSON.stringify(data)?.slice(0, 100)}${suggest(String(data), values.map(String))}`
+  return keyword === 'pattern' && examples.length > 0 ? `is not written like ${examples.join(' or ')}` : message
 }
 
 const codes: Readonly<Record<number, string>> = { 404: 'NOT_FOUND', 413: 'BODY_TOO_LARGE', 414: 'ADDRESS_TOO_LONG', 415: 'MEDIA_TYPE_UNSUPPORTED' }

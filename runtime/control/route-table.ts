@@ -9,7 +9,7 @@ export class RouteTable {
   add ({ method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>): void {
     const access = config?.access
     if (access === undefined) throw new Error(`The route ${url} does not say who may use it (config.access)`)
-    const pattern = new RegExp(`^${url.split('/').map(part => part.startsWith(':') ? '[^/]+' : part.replaceAll('.', '\\.')).join('/')}$`)
+    const pattern = new RegExp(`^${url.split('/').map(part => part.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')).join('/')}$`)
     for (const one of [method].flat()) this.#routes.push({ method: one, url, access, pattern })
   }
 

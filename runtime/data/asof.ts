@@ -119,9 +119,10 @@ function compileAsof ({ left, right, spec, toleranceMs, backward, pairs, taken, 
   const near = `(x._there = 1 AND ${distance} <= ${binder.bind('Int64', ns)})`
   const output = { format, priceType: spec.priceType }
   const used = new Set(spec.fields.map(({ name }) => name))
+  // A list cannot be null: where there is no row it is empty, not a type of its own that data frames do not know.
   const others = taken.map(column => {
     const as = used.has(column.name) ? `right_${column.name}` : column.name
-    return { as, sql: `if(${near}, ${shown(`x.${quoteName(column.name)}`, column, output)}, NULL)`, type: column.type }
+    return { as, sql: `if(${near}, ${shown(`x.${quoteName(column.name)}`, column, output)}, ${column.type.startsWith('Array(') ? '[]' : 'NULL'})`, type: column.type }
   })
   const fields = [
     ...spec.fields.map(column => `${shown(`l.${quoteName(column.name)}`, column, output)} AS ${quoteName(column.name)}`),

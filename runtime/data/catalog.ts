@@ -3,6 +3,7 @@
 import { askRows, EngineRefusal } from '../clickhouse/ask.ts'
 import { columnsOf, timeColumn } from '../clickhouse/ddl.ts'
 import { PlatformError } from '../errors.ts'
+import { nearest } from '../problems.ts'
 import { datasetsOf } from '../warehouse/datasets.ts'
 import { warehouseTable } from '../warehouse/views.ts'
 import { groupOf } from '../run.ts'
@@ -75,7 +76,8 @@ export async function findDataset (platform: Platform, principal: Principal, nam
   const grant = principal.grant(name)
   const dataset = allDatasets(platform).get(name)
   if (grant === undefined || dataset === undefined) {
-    throw new PlatformError('NOT_FOUND', `There is no dataset ${JSON.stringify(name)}`, { remedy: 'GET /v1/datasets lists those that you may read; GET /v1/access/explain says why one is not among them.' })
+    const guess = nearest(name, grantedDatasets(platform, principal).map(({ name }) => name))
+    throw new PlatformError('NOT_FOUND', `There is no dataset ${JSON.stringify(name)}`, { remedy: `${guess === undefined ? '' : `Did you mean ${guess}? `}GET /v1/datasets lists those that you may read; GET /v1/access/explain says why one is not among them.` })
   }
   return readable(dataset, grant, await liveColumns(platform, dataset, signal))
 }

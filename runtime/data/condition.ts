@@ -1,6 +1,7 @@
 // A filter, or the row filter of a grant, as a condition in SQL: names checked against the columns, values bound.
 
 import { PlatformError } from '../errors.ts'
+import { nearest } from '../problems.ts'
 import { quoteName } from '../clickhouse/sql.ts'
 import type { Binder } from './binder.ts'
 import { bareType, bindValue, bindValues, isText } from './column.ts'
@@ -75,7 +76,8 @@ function isScalar (value: unknown): value is Scalar {
 
 /** The same words for a column that is not granted and for one that is not there. */
 export function unknownColumn (name: unknown, columns: ReadonlyMap<string, Column>): PlatformError {
-  return invalid(`there is no column ${JSON.stringify(name)?.slice(0, 100)}`, `There are ${[...columns.keys()].slice(0, 50).join(', ')}.`)
+  const guess = typeof name === 'string' ? nearest(name, [...columns.keys()]) : undefined
+  return invalid(`there is no column ${JSON.stringify(name)?.slice(0, 100)}`, `${guess === undefined ? '' : `Did you mean ${guess}? `}There are ${[...columns.keys()].slice(0, 50).join(', ')}.`)
 }
 
 function invalid (message: string, remedy = 'Write it as ["price", ">", 10], {"and": […]} or {"or": […]}.'): PlatformError {

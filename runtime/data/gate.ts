@@ -2,6 +2,9 @@
 
 import { PlatformError } from '../errors.ts'
 
+/** After which a place in the line is likely. */
+const RETRY_SECONDS = 1
+
 export interface GateLimits {
   readonly runningMax: number
   /** Of one asker. */
@@ -94,6 +97,6 @@ export class Gate {
   }
 
   #full (): PlatformError {
-    return new PlatformError('TOO_MANY_REQUESTS', `Too many queries of the ${this.#name} are under way (${this.#limits.runningOfOneMax} at a time for one user or token, ${this.#limits.runningMax} in all)`, { remedy: 'Try again when one has ended.' })
+    return new PlatformError('TOO_MANY_REQUESTS', `Too many queries of the ${this.#name} are under way (${this.#limits.runningOfOneMax} at a time for one user or token, ${this.#limits.runningMax} in all)`, { remedy: 'Try again when one has ended.', retryAfterSeconds: RETRY_SECONDS })
   }
 }

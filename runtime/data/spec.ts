@@ -7,7 +7,7 @@ import type { Column } from './column.ts'
 import type { Readable } from './catalog.ts'
 import { unknownColumn } from './condition.ts'
 import type { Filter } from './filter.ts'
-import { formatInstant, nowNs, nsOfMs, parseInstant } from './instant.ts'
+import { formatInstant, MOMENT_FORMS, nowNs, nsOfMs, parseMoment } from './instant.ts'
 
 /** Symbols of one request. */
 export const SYMBOLS_MAX = 2000
@@ -91,15 +91,18 @@ export function parseRange ({ start, end, last }: Pick<Params, 'start' | 'end' |
     if (ms === undefined || ms > 100 * 366 * 86_400_000) throw invalid(`last is ${JSON.stringify(last).slice(0, 50)}, which is no duration`, 'Write it as 15m, 12h or 7d.')
     return { start: now - nsOfMs(ms), end: now }
   }
-  const range = { start: instant('start', start), end: instant('end', end) }
+  const range = { start: instant('start', start, now), end: instant('end', end, now) }
   if (range.start !== undefined && range.end !== undefined && range.end < range.start) throw invalid('end is before start', 'The range begins with start and ends before end.')
   return range
 }
 
-function instant (name: string, given: string | number | undefined): bigint | undefined {
+function instant (name: string, given: string | number | undefined, now: bigint): bigint | undefined {
   if (given === undefined || given === '') return undefined
-  const ns = parseInstant(given)
-  if (ns === undefined) throw invalid(`${name} is ${JSON.stringify(given).slice(0, 50)}, which is no moment`, 'Write it as 2024-01-02, 2024-01-02T03:04:05Z or in nanoseconds since 1970.')
+  const ns = parseMoment(given, now)
+  if (ns === undefined) {
+    const tooLong = typeof given === 'number' && !Number.isSafeInteger(given)
+    throw invalid(`${name} is ${JSON.stringify(given).slice(0, 50)}, which is no moment`, tooLong ? 'Send so many digits as text: JSON numbers lose the last of them.' : `Write it as ${MOMENT_FORMS}.`)
+  }
   return ns
 }
 

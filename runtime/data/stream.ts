@@ -23,7 +23,7 @@ export interface QueryLimits extends GateLimits {
   readonly threadsMax: number
 }
 
-const gates: GateLimits = { runningMax: 4, runningOfOneMax: 2, waitingMax: 64, waitingOfOneMax: 16, waitMs: 10_000 }
+const gates: GateLimits = { runningMax: 4, runningOfOneMax: 2, waitingMax: 128, waitingOfOneMax: 32, waitMs: 10_000 }
 
 /** By lane: questions about history may not take the recent rows away from others, and the other way round. */
 export const queryLimits: Readonly<Record<Lane, QueryLimits>> = {
@@ -101,7 +101,7 @@ export function refusalOf (error: unknown, { limits, ownWords }: { readonly limi
   const { code, message } = error
   const narrow = 'Ask for a shorter range, fewer symbols or fewer columns, or make an export.'
   if (code === 159 || code === 160) return new PlatformError('QUERY_TIMEOUT', `The query took longer than ${limits.secondsMax} s`, { cause: error, remedy: narrow })
-  if (code === 202) return new PlatformError('TOO_MANY_REQUESTS', 'ClickHouse has too many queries at once', { cause: error, remedy: 'Try again in a few seconds.' })
+  if (code === 202) return new PlatformError('TOO_MANY_REQUESTS', 'ClickHouse has too many queries at once', { cause: error, remedy: 'Try again in a few seconds.', retryAfterSeconds: 2 })
   if (code === 158 || code === 307) return new PlatformError('RESULT_TOO_LARGE', `The query would read more than ${limits.readRowsMax} rows or ${limits.readBytesMax} bytes`, { cause: error, remedy: narrow })
   if (code === 396) return new PlatformError('RESULT_TOO_LARGE', `The answer would have more than ${limits.resultRowsMax} rows`, { cause: error, remedy: narrow })
   if (code === 241) return new PlatformError('RESULT_TOO_LARGE', `The query needs more memory than the ${limits.memoryBytesMax / 2 ** 20} MiB that one may use`, { cause: error, remedy: narrow })

@@ -5,7 +5,7 @@ import { columnsOf, fieldsOf, timeColumn } from '../clickhouse/ddl.ts'
 import { Binder } from '../data/binder.ts'
 import { isText } from '../data/column.ts'
 import { conditionOf, unknownColumn } from '../data/condition.ts'
-import { parseInstant } from '../data/instant.ts'
+import { MOMENT_FORMS, parseMoment } from '../data/instant.ts'
 import { parseDuration } from '../duration.ts'
 import { PlatformError } from '../errors.ts'
 import { feedsOf } from './feeds.ts'
@@ -103,10 +103,7 @@ function conflateOf (text: string | undefined): number {
 
 function startOf (text: string | undefined): bigint | undefined {
   if (text === undefined) return undefined
-  if (/^-?\d{10,19}$/.test(text)) return BigInt(text)
-  const back = /^-(\S+)$/.exec(text)?.[1]
-  const ms = back === undefined ? undefined : parseDuration(back)
-  const found = ms === undefined ? parseInstant(text) : BigInt(Date.now() - ms) * 1_000_000n
-  if (found === undefined) throw new PlatformError('REQUEST_INVALID', `start ${JSON.stringify(text)} is no time`, { remedy: 'Write 2024-01-02T14:30:00Z, ns since 1970, or a span back from now, such as -5m.' })
+  const found = parseMoment(text)
+  if (found === undefined) throw new PlatformError('REQUEST_INVALID', `start ${JSON.stringify(text)} is no moment`, { remedy: `Write it as ${MOMENT_FORMS}.` })
   return found
 }

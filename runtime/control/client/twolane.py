@@ -254,12 +254,14 @@ def _listed(value: Any) -> Any:
 def _moment(value: Any) -> Any:
     if isinstance(value, _datetime.datetime):
         return (value if value.tzinfo else value.replace(tzinfo=_datetime.timezone.utc)).astimezone(_datetime.timezone.utc).isoformat().replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, _datetime.date) else value
+    # Numbers go as text: JSON would lose digits of nanoseconds. What numpy has is text as well.
+    return value if value is None else value.isoformat() if isinstance(value, _datetime.date) else str(value)
 
 
 def _query(params: Mapping[str, Any]) -> str:
     def text(name: str, value: Any) -> str:
-        value = _moment(value)
+        if name in ("start", "end"):
+            return str(_moment(value))
         if name == "where" and not isinstance(value, str):
             return _json.dumps(value)
         return value if isinstance(value, str) else ",".join(map(str, value)) if isinstance(value, Iterable) else str(value)

@@ -5,7 +5,7 @@ import { openGround, tradesOf } from './ground.ts'
 
 const ground = await openGround(t, { apart: true })
 for (let day = 0; day < 3; day++) await ground.put('trades', tradesOf(day, ['AAPL', 'MSFT'], 40))
-await ground.put('quotes', `SELECT symbol, at - INTERVAL 300 MILLISECOND AS at, toDecimal64(size, 8) AS bid, toDecimal64(size + 2, 8) AS ask FROM (${tradesOf(0, ['AAPL', 'MSFT'], 20)})`)
+await ground.put('quotes', `SELECT symbol, at - INTERVAL 300 MILLISECOND AS at, toDecimal64(size, 8) AS bid, toDecimal64(size + 2, 8) AS ask, ['X', 'Y'] AS venues FROM (${tradesOf(0, ['AAPL', 'MSFT'], 20)})`)
 await ground.put('bars', 'SELECT \'X\' AS symbol, toDateTime64(\'2024-03-01 00:00:00\', 3, \'UTC\') + 60 * number AS at, number + 1. AS open, number + 3. AS high, number + 0. AS low, number + 2. AS close, 10. AS volume FROM numbers(4)')
 
 interface Page { readonly rows: ReadonlyArray<Readonly<Record<string, unknown>>>, readonly next_page_token: string | null }

@@ -19,7 +19,7 @@ interface Refused { readonly code: string, readonly detail: string }
 const ground = await openGround(t)
 for (let day = 0; day < 3; day++) await ground.put('trades', tradesOf(day, ['AAPL', 'MSFT'], 50))
 await ground.put('secrets', tradesOf(0, ['SECRET'], 10))
-await ground.put('quotes', `SELECT symbol, at - INTERVAL 300 MILLISECOND AS at, toDecimal64(number, 8) AS bid, toDecimal64(number + 2, 8) AS ask FROM (SELECT *, size - 1 AS number FROM (${tradesOf(0, ['AAPL', 'MSFT'], 20)}))`)
+await ground.put('quotes', `SELECT symbol, at - INTERVAL 300 MILLISECOND AS at, toDecimal64(number, 8) AS bid, toDecimal64(number + 2, 8) AS ask, ['X', 'Y'] AS venues FROM (SELECT *, size - 1 AS number FROM (${tradesOf(0, ['AAPL', 'MSFT'], 20)}))`)
 await ground.handOver(3)
 
 const page = async (url: string, secret?: string): Promise<Page> => {
@@ -45,6 +45,14 @@ await t.test('start is inclusive, end exclusive, and no zone is UTC', async t =>
   t.strictSame(await times('start=1709251248000000000&end=1709251249000000000'), ['2024-03-01T00:00:48.000Z'], 'nanoseconds')
   t.equal((await times('start=2024-03-02&end=2024-03-03')).length, 50)
   t.strictSame(await times('start=2024-03-02&end=2024-03-02'), [])
+  for (const [start, means] of [['1709251248', '2024-03-01T00:00:48.000Z'], ['1709251248001', '2024-03-01T00:00:48.001Z'], ['1709251248000001', '2024-03-01T00:00:48.000001Z'], ['20240301', '2024-03-01T00:00:00.000Z'], ['2024-03-01T02:00:00 02:00', '2024-03-01T00:00:00.000Z']] as const) {
+    t.match((await ground.get(`/v1/data/trades.json?limit=1&start=${start}`)).headers['x-data-range'], `${means}/..`, start)
+  }
+  const today = new Date().toISOString().slice(0, 10)
+  t.match((await ground.get('/v1/data/trades.json?start=yesterday&end=today')).headers['x-data-range'], new RegExp(`T00:00:00.000Z/(?:${today}|${new Date().toISOString().slice(0, 10)})T00:00:00.000Z$`))
+  t.match((await ground.get('/v1/data/trades.json?start=-2h&end=now')).headers['x-data-range'], /^\d{4}.*Z\/\d{4}.*Z$/)
+  for (const start of ['17092512', '1', '-1', '02024-03-01', '1709251248000000000000']) t.equal((await ground.get(`/v1/data/trades.json?start=${start}`)).statusCode, 400, start)
+  t.match((await ground.ask('POST', '/v1/data/trades.json', { payload: { start: Number('1709251248000000001') } })).json<Refused & { remedy: string }>().remedy, /as text/, 'a number that JSON has rounded')
   const last = await ground.get('/v1/data/trades.json?last=7d')
   t.match(last.headers['x-data-range'], /^\d{4}-\d\d-\d\dT[\d:.]+Z\/\d{4}-\d\d-\d\dT[\d:.]+Z$/, 'a relative range is told as an absolute one')
 })
@@ -196,8 +204,28 @@ await t.test('a join as of a moment takes what was valid, warns of what was not 
   t.equal(ingest.headers['x-warning'], undefined)
   t.strictSame((await join('&tolerance=100ms')).json<Page>().rows.map(row => row['bid']), [null, null])
   t.strictSame((await join('&direction=forward')).json<Page>().rows.map(row => row['bid']), [2, 3])
+  for (const [tolerance, venues] of [['1s', ['X', 'Y']], ['100ms', []]] as const) {
+    const table = tableFromIPC((await ground.get(`/v1/join/asof.arrow?left=trades&right=quotes&symbols=AAPL&start=2024-03-01T00:00:01&end=2024-03-01T00:00:02&take=venues&tolerance=${tolerance}`)).rawPayload)
+    t.equal(String(table.schema.fields.find(({ name }) => name === 'venues')?.type), 'List<Utf8>', 'a type that data frames know')
+    t.strictSame([...table.getChild('venues')?.get(0) as Iterable<string>], venues)
+  }
   const first = (await join('&page_size=1')).json<Page>()
   t.strictSame((await join(`&page_size=1&page_token=${first.next_page_token}`)).json<Page>().rows.map(row => row['bid']), [2])
+})
+
+await t.test('a name that is wrong is told with the one that was probably meant', async t => {
+  for (const [url, status, says] of [
+    ['/v1/data/trade.csv', 404, /Did you mean trades\?/],
+    ['/v1/data/trades.csv?fields=pice', 400, /Did you mean price\?/],
+    ['/v1/data/trades.csv?feilds=price', 422, /did you mean \\"fields\\"/],
+    ['/v1/data/trades.csvv', 422, /did you mean \\"csv\\"/],
+    ['/v1/data/trades.csv?last=1w', 422, /not written like 7d/],
+    ['/v1/data/trades', 404, /trades\.json, \.ndjson, \.csv/]
+  ] as const) {
+    const answer = await ground.get(url)
+    t.equal(answer.statusCode, status, url)
+    t.match(answer.body, says)
+  }
 })
 
 await t.test('rows, columns and datasets that are not granted are not there, whatever asks for them (items 13 and 25)', async t => {

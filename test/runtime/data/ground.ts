@@ -41,6 +41,7 @@ fields:
   at: { type: timestamp(ms), required: true }
   bid: { type: 'decimal(18, 8)' }
   ask: { type: 'decimal(18, 8)' }
+  venues: { type: list(string) }
 `
 const bars = `description: Bars of a test, of which the last one counts
 key: [symbol]
