@@ -1,6 +1,7 @@
 // The first loop of the data plane: input ▶ rename ▶ topic check ▶ topic.
 
 import { connect } from './connector.ts'
+import { PlatformError } from './errors.ts'
 import { RefusedBefore } from './refused-before.ts'
 import { rejectedTopic } from './schema.ts'
 import type { Broker, Producer } from './broker/broker.ts'
@@ -48,7 +49,7 @@ export async function openIngest ({ plugin, rename, producer, topic }: Ingest, b
     to (other) {
       if (other.name === topic.name) return Promise.resolve(main)
       let opened = producers.get(other.name)
-      if (opened === undefined) producers.set(other.name, opened = broker.producer(other, producer))
+      if (opened === undefined) producers.set(other.name, opened = broker.producer(other, producer).then(writer => other.name === rejected.name ? unmarked(writer, producer) : writer))
       return opened
     },
     connect (batch) {
@@ -62,6 +63,16 @@ export async function openIngest ({ plugin, rename, producer, topic }: Ingest, b
       for (const opened of await Promise.allSettled(producers.values())) if (opened.status === 'fulfilled') await opened.value.close()
     }
   }
+}
+
+/**
+ * The writer of a rejected topic that was not there when this life began. A mark in it is of another life of the input,
+ * which has taken over since: whoever was stopped for long may wake up here, and would reject again what that one has.
+ */
+async function unmarked (rejected: Producer, name: string): Promise<Producer> {
+  if (rejected.checkpoint === undefined) return rejected
+  await rejected.close()
+  throw new PlatformError('BROKER_FENCED', `The input ${name} has had another owner, which has rejected rows`, { remedy: 'Nothing to do: the input goes on behind them.' })
 }
 
 export interface IngestWriters {

@@ -255,3 +255,21 @@ await t.test('a source without checkpoints may send a row again that was refused
   }
   t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 2)
 })
+
+await t.test('an input that was stopped before its first refused row, and wakes up behind another owner, rejects no row again', async t => {
+  const folder = t.testdir()
+  async function * refusing ({ checkpoint, topic, reject }: Context): AsyncGenerator<Chunk, void, void> {
+    if (checkpoint !== undefined) return
+    reject({ n: 1 }, 'bad')
+    yield { batch: fromRows(topic, [{ n: 2, symbol: 'A' }]), checkpoint: 2 }
+  }
+  const stopped = live(folder, async function * (context) {
+    // Another process has taken its place meanwhile, from the same checkpoint.
+    await live(folder, refusing)
+    yield * refusing(context)
+  })
+  await t.rejects(stopped, { code: 'BROKER_FENCED' })
+  await live(folder, refusing)
+  t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 1)
+  t.equal((await rowsIn(folder)).length, 1)
+})
