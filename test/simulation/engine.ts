@@ -151,7 +151,8 @@ export class Engine {
     const insert = this.#database.prepare(`INSERT INTO ${name} (${columns.map(quoteName).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
     const lands = part === undefined ? rows : rows.slice(0, Math.ceil(this.#parts.random() * rows.length))
     for (const values of lands) insert.run(...values)
-    if (lands.length > 0) this.#parts.onChange()
+    // The others say who may write, and are read by no user.
+    if (lands.length > 0 && (table.table === '_boundary' || !table.table.startsWith('_'))) this.#parts.onChange()
   }
 
   /** Names that begin so; who is told to end does so, or writes nevertheless. */

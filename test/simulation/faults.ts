@@ -42,7 +42,7 @@ export interface Disasters {
 
 const often: readonly FaultKind[] = ['delay', 'lost', 'crash', 'pause']
 export const DELAY_MS_MAX = 60_000
-const rates = [0.003, 0.01, 0.03, 0.1]
+const rates = [0.01, 0.03, 0.1, 0.2]
 /** A process that ends at every tenth call does nothing else. */
 const rareness: Partial<Record<FaultKind, number>> = { crash: 0.3, pause: 0.15, restart: 0.2, delay: 0.5 }
 

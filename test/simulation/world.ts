@@ -93,7 +93,7 @@ export class World {
       crash: process => { for (const keeper of keepers) keeper.crash(root(process)) },
       pause: (process, ms) => { for (const keeper of keepers) keeper.pause(root(process), ms) }
     }, only)
-    this.rows = sourceRows(10 + Math.floor(random() * 50), random)
+    this.rows = sourceRows(10 + Math.floor(random() * 30), random)
     this.rowMs = 50 + random() * 1000
     this.reloadMs = 1000 + random() * 60_000
     this.handoffMs = 1000 + random() * 30_000
