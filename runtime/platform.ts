@@ -75,12 +75,14 @@ export interface Platform {
   isAdminToken (token: string): boolean
   /** Parts of this runtime that should be healthy and are not. */
   failing (): Array<{ readonly name: string, readonly reasons: readonly string[] }>
+  /** Of the embedded ClickHouse; undefined: it is a server's. */
+  readonly restartEngine: (() => void) | undefined
   /** Drains and stops everything; nothing is lost. */
   close (): Promise<void>
 }
 
 /** The platform while it opens: without the parts that are made of it. */
-export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'costs' | 'watch'>
+export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'costs' | 'watch' | 'restartEngine'>
 
 export async function openPlatform ({ root, config }: { readonly root: string, readonly config: PlatformConfig }): Promise<Platform> {
   const { dataFolder } = config
@@ -149,7 +151,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     costs.open()
     follower.open()
     closers.push(() => follower.close(), keepTrimmed({ broker, supervisor, fleet, log }))
-    const opened = Object.assign(platform, { fleet, jobs, observe, costs, peers: peersOf(fleet) })
+    const opened = Object.assign(platform, { fleet, jobs, observe, costs, peers: peersOf(fleet), restartEngine: clickhouse.restart?.bind(clickhouse) })
     const watch = openWatch(opened)
     closers.push(() => watch.close())
     return Object.assign(opened, { watch })
@@ -186,7 +188,7 @@ function failingParts ({ follower, fleet, clickhouse, supervisor, jobs, observe 
   ]
 }
 
-async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'state' | 'close'>> {
+async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'state' | 'close'> & Partial<Pick<EmbeddedClickHouse, 'restart'>>> {
   if (config.clickhouse !== 'embedded') return { url: config.clickhouse, state: { state: 'up', pid: 0, restarts: 0 }, close: async () => {} }
   return startEmbedded({ folder: join(config.dataFolder, 'clickhouse'), memoryBytesMax: config.clickhouseMemoryGigabytes * 2 ** 30, log })
 }

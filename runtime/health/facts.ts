@@ -46,6 +46,10 @@ export interface Disk {
 export interface Engine {
   /** Its clock minus ours. */
   readonly clockMs: number
+  /** Times that it found no room, since it was started. */
+  readonly outOfSpace: number
+  /** Times that it could not read what it has stored, lately; 0 where it can now. */
+  readonly unreadable: number
 }
 
 export interface Facts {
@@ -176,6 +180,8 @@ function orNone<T> (ask: () => readonly T[]): readonly T[] {
 }
 
 const SILENT_MS_MAX = 10_000
+const LATELY_SECONDS = 600
+const MERGES_MIN = 10
 const REASONS_MAX = 20
 
 /** Never rejects. What comes late is left to itself. */
@@ -196,7 +202,12 @@ async function askEngine (url: string | undefined): Promise<Engine> {
   return withClient(url, async client => {
     const began = Date.now()
     const [row] = await client.rows<{ ms: string }>('SELECT toUnixTimestamp64Milli(now64(3)) AS ms')
-    return { clockMs: Number(row?.ms) - (began + Date.now()) / 2 }
+    const clockMs = Number(row?.ms) - (began + Date.now()) / 2
+    const errors = await client.rows<{ name: string, value: string, lately: boolean }>(`SELECT name, toString(value) AS value, last_error_time > now() - ${LATELY_SECONDS} AS lately FROM system.errors WHERE name IN ('NOT_ENOUGH_SPACE', 'CORRUPTED_DATA', 'CANNOT_READ_ALL_DATA')`)
+    const count = (name: string, isMeant: (one: { lately: boolean }) => boolean = () => true): number => Number(errors.find(one => one.name === name && isMeant(one))?.value ?? 0)
+    // A query over a file that somebody gave may be unable to read it, too; a merge tries again and again.
+    const merges = count('CANNOT_READ_ALL_DATA', ({ lately }) => Boolean(lately))
+    return { clockMs, outOfSpace: count('NOT_ENOUGH_SPACE'), unreadable: count('CORRUPTED_DATA', ({ lately }) => Boolean(lately)) + (merges >= MERGES_MIN ? merges : 0) }
   })
 }
 

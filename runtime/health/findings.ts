@@ -73,10 +73,20 @@ function ofResources ({ engine, warehouse, topics, disk, runtimes }: Facts, data
   if (!topics.known) found.push(finding('broker', 'broker', 'error', `The broker does not answer: ${topics.reason}`, { remedy: 'Look at the broker; everything goes on by itself when it is back, and rows wait at their sources.', follows: ['disk'], datasets: all }))
   if (!engine.known) found.push(finding('engine', 'clickhouse', 'error', `The streaming database does not answer: ${engine.reason}`, { remedy: 'It is started again by itself where it is embedded; look at the server otherwise. Rows wait in their topics.', follows: ['disk'], datasets: all }))
   if (warehouse?.known === false) found.push(finding('warehouse', 'warehouse', 'error', `The warehouse does not answer: ${warehouse.reason}`, { remedy: 'Look at that server; days wait for their handoff meanwhile.', datasets: all }))
+  found.push(...ofDatabases(engine, warehouse, all))
+  for (const reason of runtimes) found.push(finding(`runtime/${reason.split(' for ')[0]}`, 'runtimes', 'error', reason, { remedy: 'Look at that machine; its work goes to the others.', follows: ['broker'] }))
+  return found
+}
+
+/** What those that answer say. */
+function ofDatabases (engine: Facts['engine'], warehouse: Facts['warehouse'], all: readonly string[]): Finding[] {
+  const found: Finding[] = []
+  for (const [part, server] of [['clickhouse', engine], ['warehouse', warehouse]] as const) {
+    if (server?.known === true && server.value.unreadable > 0) found.push(finding(`unreadable/${part}`, part, 'error', `The database could not read what it has stored ${server.value.unreadable} times lately: a part of a table is damaged`, { remedy: 'After a full disk, restart the platform at once: for eight minutes the engine still has what the damaged part was merged from. Later, CHECK TABLE names it; runtime/health/README.md says how its rows are read from the topic again.', datasets: all }))
+  }
   for (const server of [engine, warehouse]) {
     if (server?.known === true && Math.abs(server.value.clockMs) > CLOCK_MS_MAX) found.push(finding('clock', 'clock', 'warning', `The clock of the database is ${(server.value.clockMs / 1000).toFixed(1)} s ${server.value.clockMs > 0 ? 'ahead of' : 'behind'} that of this machine`, { remedy: 'Let both follow a time server (NTP).' }))
   }
-  for (const reason of runtimes) found.push(finding(`runtime/${reason.split(' for ')[0]}`, 'runtimes', 'error', reason, { remedy: 'Look at that machine; its work goes to the others.', follows: ['broker'] }))
   return found
 }
 

@@ -18,7 +18,7 @@ const FIRST_LOOK_MS = 3000
 const FRESH_MS = 5000
 const FULL_DAYS_MIN = 14
 
-export type HealthPlatform = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root' | 'log'>
+export type HealthPlatform = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root' | 'log' | 'restartEngine'>
 
 /** What somebody does after each look, such as the alerts. Must not throw. */
 export type Watcher = (verdict: Verdict, facts: Facts) => void | Promise<void>
@@ -35,6 +35,9 @@ export class Health {
   #timer: NodeJS.Timeout | undefined
   #clock = Date.now() - performance.now()
   #closed = false
+  /** Of the engine, at the look before. */
+  #outOfSpace = 0
+  #hadNoSpace = false
   #storeTrouble = ''
 
   constructor (platform: HealthPlatform) {
@@ -99,6 +102,7 @@ export class Health {
     const grown = disk.known ? this.#remember(() => this.record.sample(disk.value.freeBytes, now)) : undefined
     const verdict = judge(grown === undefined || grown > FULL_DAYS_MIN ? facts : { ...facts, notes: [...facts.notes, diskNote(grown)] })
     this.#newest = { verdict, facts, at: performance.now() }
+    this.#mendEngine(facts)
     if (this.#closed || !this.#platform.fleet.isControl) return verdict
     try {
       this.record.note(verdict)
@@ -108,6 +112,18 @@ export class Health {
     }
     for (const watcher of this.#watchers) await watcher(verdict, facts)
     return verdict
+  }
+
+  /** On a full disk the embedded engine may end a merge with an empty part; while it has the sources it takes them again at a start. */
+  #mendEngine ({ engine, disk }: Facts): void {
+    if (!engine.known) return
+    const { outOfSpace } = engine.value
+    if (outOfSpace > this.#outOfSpace) this.#hadNoSpace = true
+    this.#outOfSpace = outOfSpace
+    if (!this.#hadNoSpace || this.#platform.restartEngine === undefined || !disk.known || disk.value.freeBytes < ROOM_BYTES_MIN) return
+    this.#hadNoSpace = false
+    this.#platform.log.warn({ freeBytes: disk.value.freeBytes }, 'There is room on the disk again: the embedded ClickHouse is restarted, so that it mends what it could not write')
+    this.#platform.restartEngine()
   }
 
   /** Since when a problem is there, ms since 1970. */
@@ -145,6 +161,8 @@ export class Health {
 }
 
 const CLOCK_JUMP_MS = 5000
+/** The engine can merge again. */
+const ROOM_BYTES_MIN = 512 * 2 ** 20
 
 function diskNote (days: number): Note {
   return { part: 'disk', severity: 'warning', cause: `At the pace of the last days the disk is full in ${Math.max(1, Math.round(days))} days`, remedy: 'Shorten the retention of topics or the realtime period, or take a larger disk.' }

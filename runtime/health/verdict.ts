@@ -1,5 +1,6 @@
 // One verdict: what is wrong at the root, what follows from it, and one sentence for a person.
 
+import { CANARY } from './canary-hops.ts'
 import { findingsOf } from './findings.ts'
 import { freshnessOf } from './freshness.ts'
 import type { Action, Finding, Severity } from './findings.ts'
@@ -51,7 +52,7 @@ export function judge (facts: Facts): Verdict {
   const problems = grouped(findingsOf(facts, datasets))
   const errors = problems.filter(({ severity }) => severity === 'error')
   const state: State = errors.some(({ id }) => vital.has(id)) ? 'down' : errors.length > 0 ? 'degraded' : 'ok'
-  return { at: facts.now, state, sentence: sentenceOf(facts, datasets, problems), evidence: evidenceOf(facts, datasets), problems, canary: facts.canary, datasets }
+  return { at: facts.now, state, sentence: sentenceOf(facts, ownOf(datasets), problems), evidence: evidenceOf(facts, ownOf(datasets)), problems, canary: facts.canary, datasets }
 }
 
 /** Each finding goes to the root that explains it; the worst first. */
@@ -83,6 +84,12 @@ function rootOf (finding: Finding, all: readonly Finding[]): Finding {
     way.push(cause)
     at = cause
   }
+}
+
+/** Without those of the canary, which is evidence of its own; where there are no others, these. */
+function ownOf (datasets: readonly DatasetHealth[]): readonly DatasetHealth[] {
+  const own = datasets.filter(({ topic }) => topic !== CANARY)
+  return own.length === 0 ? datasets : own
 }
 
 function sentenceOf ({ canary, now }: Facts, datasets: readonly DatasetHealth[], problems: readonly Problem[]): string {

@@ -45,7 +45,7 @@ function facts (more: Partial<Facts> = {}): Facts {
     definitions: [pipeline('quotes', 'quotes'), pipeline('secret', 'secret')],
     schemas: new Map([['quotes', schema('quotes', { public: true })], ['secret', schema('secret')]]),
     broken: [],
-    engine: { known: true, value: { clockMs: 0 } },
+    engine: { known: true, value: { clockMs: 0, outOfSpace: 0, unreadable: 0 } },
     warehouse: undefined,
     topics: { known: true, value: new Map([['quotes', topic('quotes')], ['secret', topic('secret')]]) },
     lags: [],
@@ -135,12 +135,12 @@ await t.test('failed jobs, days that wait, full disks and clocks apart are told'
   const last = { state: 'failed', id: 'r1', error: 'no route' }
   const found = findingsOf(facts({
     disk: { known: true, value: { freeBytes: 2 ** 29, totalBytes: 2 ** 36 } },
-    engine: { known: true, value: { clockMs: -9000 } },
+    engine: { known: true, value: { clockMs: -9000, outOfSpace: 0, unreadable: 7 } },
     jobs: [{ task: { id: 'handoff' }, kind: 'task', last }] as unknown as Facts['jobs'],
     waiting: [{ dataset: 'quotes', topic: 'quotes', day: '2024-01-01', reason: 'late rows', since: now - 7_200_000 }],
     runtimes: ['The runtime b was not heard of for 30 s']
   }))
-  t.same(found.map(({ id }) => id), ['disk', 'clock', 'runtime/The runtime b was not heard of', 'job/handoff', 'handoff/quotes'])
+  t.same(found.map(({ id }) => id), ['disk', 'unreadable/clickhouse', 'clock', 'runtime/The runtime b was not heard of', 'job/handoff', 'handoff/quotes'])
   t.same(found.filter(({ actions }) => actions.length > 2), [])
 })
 
