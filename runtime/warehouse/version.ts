@@ -1,7 +1,7 @@
 // One new version of a topic's day in the warehouse: what the version before holds, and the rows of the streaming
 // database below the new offsets that it does not.
 //
-//   begin ▶ remove what failed before ▶ check the version before ▶ copy ▶ compare ▶ flip ▶ read back
+//   begin ▶ align the copy of the boundary ▶ remove what failed before ▶ check the version before ▶ copy ▶ compare ▶ flip ▶ read back
 //
 // Every step can be killed: rows of a version that no flip names are seen by nobody, and go before the next build.
 
@@ -20,6 +20,7 @@ import type { Dataset } from './datasets.ts'
 import { below, ofDay, ofVersion } from './day-rows.ts'
 import { addDigests, digestOf, hashOf, noRows } from './digest.ts'
 import type { Columns, Digest } from './digest.ts'
+import { alignBehind } from './copies.ts'
 import { checkOnce, checkVersion, unverified } from './certified.ts'
 import { copySettings } from './lanes.ts'
 import type { Lanes } from './lanes.ts'
@@ -53,6 +54,7 @@ export async function makeVersion (work: VersionWork, plan: VersionPlan): Promis
   const { lanes, dataset, signal } = work
   const columns = await agreeOnColumns(lanes, dataset)
   const build = await beginBuild(lanes, plan, signal)
+  await alignBehind(lanes, build, signal)
   await removeFailed(work, plan, build)
   const before = await checkCurrent(work, plan, columns)
   const wanted = await copyRows(work, plan, columns, build, before)

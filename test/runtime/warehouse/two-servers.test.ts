@@ -5,6 +5,7 @@ import { startEmbedded } from '../../../runtime/clickhouse/embedded.ts'
 import { boundaryTable, flipColumns, flipValues, newestSeq, readFlips } from '../../../runtime/warehouse/boundary.ts'
 import { quoteTable } from '../../../runtime/clickhouse/sql.ts'
 import { openDays } from './days.ts'
+import { startProxy } from './proxy.ts'
 
 const log = { info () {}, warn () {}, error () {} }
 const [near, far] = await Promise.all([startEmbedded({ folder: t.testdir({ near: {}, far: {} }) + '/near', log }), startEmbedded({ folder: t.testdirName + '/far', log })])
@@ -40,6 +41,26 @@ await t.test('a flip that only the copy has goes before there is another one', a
   await days.run(3)
   t.strictSame(await days.count(), { realtime: 100, history: 100, positions: 200 })
   t.equal((await readFlips(days.streaming)).some(({ seq }) => seq === torn.seq), false)
+  await days.run(4)
+  t.strictSame(await days.count(), { realtime: 0, history: 200, positions: 200 })
+})
+
+await t.test('a flip that fails between the servers hides no rows when the run goes on with the next day', async t => {
+  const days = await openDays('halfway', { clickhouse: near.url, warehouse: far.url })
+  let fails = true
+  const proxy = await startProxy(near.url, sql => {
+    // The copy has the flip, the warehouse does not: the answer about the first one is lost.
+    if (!fails || !/^INSERT INTO `warehouse`.`_boundary`/.test(sql)) return 'pass'
+    fails = false
+    return 'unanswered'
+  })
+  t.teardown(async () => {
+    await proxy.close()
+    await days.close()
+  })
+  for (let day = 0; day < 2; day++) await days.put(day, day * 100, (day + 1) * 100)
+  await t.rejects(days.run(4, {}, { more: { clickhouse: proxy.url } }), { code: 'DESTINATION_UNAVAILABLE' })
+  t.strictSame(await days.count(), { realtime: 100, history: 100, positions: 200 }, 'the day after it was handed over, and the day itself is where it was')
   await days.run(4)
   t.strictSame(await days.count(), { realtime: 0, history: 200, positions: 200 })
 })
