@@ -23,6 +23,7 @@ export const commonProperties = {
   page_token: { type: 'string', maxLength: 16_384, description: 'next_page_token of the page before; all other parameters stay as they were' },
   sort: { type: 'string', enum: ['asc', 'desc'], description: 'By time, key and position' },
   on_time: { type: 'string', enum: [...onTimes], description: 'Which time the range means: when it happened, or when it was ingested' },
+  as_of: instant('Rows as they were known then: those that were ingested by that moment. Not of datasets whose rows replace each other'),
   price_type: { type: 'string', enum: [...priceTypes], description: 'Decimals as numbers, as text with all digits, or as integers of 1e-9; text in Arrow and Parquet is their decimal type' },
   strict: { type: 'boolean', description: 'A symbol that is not there is an error, not a warning' },
   trailer: { type: 'boolean', description: 'The last line of NDJSON says how many rows there were' }

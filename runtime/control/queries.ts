@@ -33,6 +33,8 @@ const query = {
 
 export function queryStoreRoutes (app: FastifyInstance, platform: Platform): void {
   const saved = new SavedQueries(platform.store.database)
+  // One that is not shared is nobody's business.
+  platform.watch.queriesOf = datasets => [...new Set(datasets.flatMap(dataset => saved.about(dataset)).filter(({ shared }) => shared).map(({ slug }) => slug))].sort()
 
   app.get('/v1/queries', {
     config: { access: 'data:read' },

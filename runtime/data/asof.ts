@@ -110,7 +110,7 @@ function compileAsof ({ left, right, spec, toleranceMs, backward, pairs, taken, 
   const ingest = right.all.get('_ingest_time')
   const theirs = sourceOf(right, {
     columns: [...taken, ...pairs.map(([, column]) => column), rightTime, right.time, ...ingest === undefined ? [] : [ingest]].map(({ name }) => name),
-    conditions: conditionsOf(right, { range, time: rightTime, symbols, where: undefined }, binder),
+    conditions: conditionsOf(right, { range, time: rightTime, symbols, where: undefined, asOf: spec.asOf }, binder),
     binder
   })
   const ourTime = `l.${quoteName(left.time.name)}`

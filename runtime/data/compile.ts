@@ -94,14 +94,20 @@ export function afterOf (order: readonly Column[], after: readonly string[], des
 }
 
 /** Range, symbols, filter, and the row filter of the grant, which always holds. */
-export function conditionsOf (readable: Readable, { range, time, symbols, where }: Pick<Spec, 'range' | 'time' | 'symbols' | 'where'>, binder: Binder): Condition[] {
+export function conditionsOf (readable: Readable, { range, time, symbols, where, asOf }: Pick<Spec, 'range' | 'time' | 'symbols' | 'where' | 'asOf'>, binder: Binder): Condition[] {
   const { columns, all, symbol, grant } = readable
   return [
     ...rangeConditions(time, range, binder),
     ...symbols === undefined || symbol === undefined ? [] : [symbolCondition(symbol, symbols, binder)],
     ...where === undefined ? [] : [{ sql: conditionOf(where, { columns, binder }), columns: columnsOfFilter(where) }],
+    ...knownBy(all.get('_ingest_time'), asOf, binder),
     ...grantConditions({ all, grant }, binder)
   ]
+}
+
+/** The moment itself is included: what was ingested then was known then. */
+function knownBy (ingest: Column | undefined, asOf: bigint | undefined, binder: Binder): Condition[] {
+  return ingest === undefined || asOf === undefined ? [] : rangeConditions(ingest, { start: undefined, end: asOf + 1n }, binder)
 }
 
 export function grantConditions ({ all, grant: { where } }: Pick<Readable, 'all' | 'grant'>, binder: Binder): Condition[] {

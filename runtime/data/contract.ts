@@ -1,5 +1,7 @@
 // What a dataset promises, and how it is: for the catalogue.
 
+import { join } from 'node:path'
+import { readModels } from '../clickhouse/models.ts'
 import { levelOf } from '../quality/threshold.ts'
 import type { Platform } from '../platform.ts'
 import { answerRows } from './answer.ts'
@@ -55,7 +57,10 @@ export async function contractOf (platform: Platform, readable: Readable, asker:
 
 /** The contract, with the newest rows, where they come from and go to, and what must hold of them. */
 export async function fullContract (platform: Platform, readable: Readable, asker: Asker): Promise<object> {
-  const { name, dataset: { schema, feeds } } = readable
+  const { name, dataset } = readable
+  const { schema, feeds } = dataset
+  // A file that is wrong is told of where models are made.
+  const models = await readModels(join(platform.root, 'schemas', 'models')).catch(() => [])
   const pipelines = [...platform.supervisor.files.pipelines.values()].filter(({ topic }) => feeds.has(topic))
   const sample = await answerRows(platform, { ...kinds.data(platform, asker, name, {}), params: { sort: 'desc', page_size: SAMPLE_ROWS }, format: 'json' })
   return {
@@ -65,7 +70,7 @@ export async function fullContract (platform: Platform, readable: Readable, aske
       inputs: pipelines.flatMap(({ input }) => input === undefined ? [] : [input.plugin]),
       pipelines: pipelines.map(({ id }) => id),
       outputs: [...new Set(pipelines.flatMap(({ outputs }) => outputs.map(({ plugin }) => plugin)))],
-      models: []
+      models: models.filter(({ tables }) => tables.includes(dataset.table.table)).map(({ name }) => name)
     },
     quality: { rules: (schema.quality ?? []).map(({ name, description, metric }) => ({ name, description, metric })) },
     examples: {

@@ -3,6 +3,8 @@
 import { text } from 'node:stream/consumers'
 import { quoteName } from '../clickhouse/sql.ts'
 import { connectClickHouse } from '../clickhouse/client.ts'
+import { calendarsOf } from '../quality/calendars.ts'
+import { spanOfDay, windowsOf } from '../quality/windows.ts'
 import { readFlips } from '../warehouse/boundary.ts'
 import { waitingOf } from '../warehouse/task.ts'
 import type { Platform } from '../platform.ts'
@@ -40,6 +42,7 @@ export async function daysOf (platform: Platform, readable: Readable, range: Ran
   const waiting = new Map(waitingOf(platform.store).all.filter(({ dataset }) => dataset === readable.name).map(one => [one.day, one.reason]))
   const all = [...recent.keys(), ...old.keys(), ...waiting.keys()].sort()
   const today = formatInstant(nowNs()).slice(0, 10)
+  const closedOn = await closedDays(platform, readable, all[0] ?? today)
   const end = range.end === undefined ? today : formatInstant(range.end - 1n).slice(0, 10)
   const first = range.start === undefined ? all[0] ?? today : formatInstant(range.start).slice(0, 10)
   const days: DayCondition[] = []
@@ -48,17 +51,25 @@ export async function daysOf (platform: Platform, readable: Readable, range: Ran
     const [streaming, warehouse] = [recent.get(day) ?? 0, old.get(day) ?? 0]
     const flip = flips.get(day)
     const doubtful = JSON.stringify(flip?.quality ?? []).includes('"level":"warn"')
-    const reason = waiting.get(day) ?? (doubtful ? 'The quality rules have warnings' : '')
-    const condition = conditionOf({ waits: waiting.has(day), rows: streaming + warehouse, isToday: day === today, doubtful })
+    const closed = closedOn(day, streaming + warehouse)
+    const reason = waiting.get(day) ?? (doubtful ? 'The quality rules have warnings' : closed)
+    const condition = conditionOf({ waits: waiting.has(day), isMissing: streaming + warehouse === 0 && closed === '', isToday: day === today, doubtful })
     const lane = streaming > 0 && warehouse > 0 ? 'both' : warehouse > 0 ? 'warehouse' : 'streaming'
     days.push({ day, condition, rows: streaming + warehouse, lane, reason, last_modified_at: flip === undefined ? null : new Date(flip.at).toISOString() })
   }
   return days.reverse()
 }
 
-function conditionOf ({ waits, rows, isToday, doubtful }: { readonly waits: boolean, readonly rows: number, readonly isToday: boolean, readonly doubtful: boolean }): DayCondition['condition'] {
+/** Why there need be no row on a day: the market that the quality rules name holds no session. Empty: it does, or none is named, or there are rows. Before the first row nobody knows. */
+async function closedDays ({ root }: Platform, { dataset: { schema } }: Readable, first: string): Promise<(day: string, rows: number) => string> {
+  const name = schema.quality?.find(({ during }) => during !== '')?.during
+  const calendar = name === undefined ? undefined : await calendarsOf(root)(name).catch(() => undefined)
+  return (day, rows) => rows > 0 || day <= first || calendar === undefined || windowsOf(calendar, spanOfDay(day)).length > 0 ? '' : `${name} is closed`
+}
+
+function conditionOf ({ waits, isMissing, isToday, doubtful }: { readonly waits: boolean, readonly isMissing: boolean, readonly isToday: boolean, readonly doubtful: boolean }): DayCondition['condition'] {
   if (waits || isToday) return 'pending'
-  if (rows === 0) return 'missing'
+  if (isMissing) return 'missing'
   return doubtful ? 'degraded' : 'available'
 }
 

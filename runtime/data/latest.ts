@@ -32,10 +32,10 @@ export async function latestQuestion (platform: Platform, readable: Readable, sp
 
 /** Those of the symbols that have no row behind the boundary. One that has stays known until the next boundary. */
 async function withoutRecent (platform: Platform, readable: Readable, spec: Spec, { pin, principal, signal }: Asker & { readonly pin: Pin }): Promise<string[]> {
-  const { symbols = [], range, where } = spec
+  const { symbols = [], range, where, asOf } = spec
   const seen = known.get(platform.store) ?? new Set<string>()
   known.set(platform.store, seen)
-  const nameOf = (value: string): string => JSON.stringify([readable.name, readable.grant.where, where, String(range.start), String(range.end), String(pin.boundary), value])
+  const nameOf = (value: string): string => JSON.stringify([readable.name, readable.grant.where, where, String(asOf), String(range.start), String(range.end), String(pin.boundary), value])
   const doubtful = symbols.filter(value => !seen.has(nameOf(value)))
   if (doubtful.length === 0 || readable.symbol === undefined) return []
   const binder = new Binder()

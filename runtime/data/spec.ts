@@ -35,6 +35,7 @@ export interface Params {
   readonly page_token?: string
   readonly sort?: 'asc' | 'desc'
   readonly on_time?: typeof onTimes[number]
+  readonly as_of?: string | number
   readonly price_type?: typeof priceTypes[number]
   readonly strict?: boolean | number
   readonly trailer?: boolean | number
@@ -58,6 +59,8 @@ export interface Spec {
   readonly descending: boolean
   /** Which time the range means, and the order. */
   readonly time: Column
+  /** Rows as they were known then: those that were ingested by that moment; undefined: all. */
+  readonly asOf: bigint | undefined
   readonly priceType: typeof priceTypes[number]
   /** Whether a symbol that is not there is an error. */
   readonly strict: boolean
@@ -78,9 +81,16 @@ export function parseSpec (readable: Readable, params: Params, now = nowNs()): S
     limit: params.limit,
     descending: params.sort === 'desc',
     time: params.on_time === 'ingest' ? readable.all.get('_ingest_time') ?? readable.time : readable.time,
+    asOf: asOf(readable, params.as_of, now),
     priceType: params.price_type ?? 'number',
     strict: Boolean(params.strict)
   }
+}
+
+function asOf ({ name, dataset: { schema } }: Readable, given: Params['as_of'], now: bigint): bigint | undefined {
+  const found = instant('as_of', given, now)
+  if (found !== undefined && (schema.unique ?? []).length > 0) throw invalid(`rows of ${name} replace each other, so what was known before is not kept apart`, 'Leave as_of out.')
+  return found
 }
 
 /** Throws REQUEST_INVALID where it is no range. */

@@ -30,7 +30,7 @@ export async function unknownSymbols (platform: Platform, readable: Readable, { 
   const doubtful = symbols.filter(value => !seen.has(nameOf(value)))
   if (doubtful.length === 0) return []
   const binder = new Binder()
-  const conditions = conditionsOf(readable, { range: { start: undefined, end: undefined }, time: readable.time, symbols: doubtful, where: undefined }, binder)
+  const conditions = conditionsOf(readable, { range: { start: undefined, end: undefined }, time: readable.time, symbols: doubtful, where: undefined, asOf: undefined }, binder)
   const { sql, relayed } = sourceOf(readable, { columns: [symbol.name], conditions, binder })
   const answer = await runCompiled(platform, { sql: `SELECT DISTINCT toString(${quoteName(symbol.name)}) FROM ${sql}`, params: binder.params, relayed }, { format: 'JSONCompactEachRow', lane: all.size === 0 ? 'streaming' : 'warehouse', ...asking })
   const found = new Set((await text(answer.body)).split('\n').filter(line => line !== '').map(line => (JSON.parse(line) as [string])[0]))

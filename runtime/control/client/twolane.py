@@ -62,7 +62,7 @@ class TwolaneWarning(UserWarning):
 def get(dataset: str, symbols: Symbols = None, start: Moment | None = None, end: Moment | None = None, *, last: str | None = None,
         fields: Sequence[str] | None = None, where: Any = None, limit: int | None = None, sort: str | None = None,
         on_time: str | None = None, to: str = "pandas", **more: Any) -> Any:
-    """Rows of a dataset, in the order of their time.
+    """Rows of a dataset, in the order of their time; with `as_of`, those that were known at that moment.
 
     >>> twolane.get("trades", "AAPL", last="1d", where=["price", ">", 100], fields=["time", "symbol", "price"])
     """
@@ -186,7 +186,7 @@ def _rows(kind: str, name: str, params: Mapping[str, Any], to: str, times_of: st
     if to not in ("pandas", "polars", "arrow"):
         raise ValueError(f'to is "pandas", "polars" or "arrow", not {to!r}')
     body = {key: value for key, value in params.items() if value is not None}
-    body = {key: _listed(value) if key in ("symbols", "fields") else _moment(value) if key in ("start", "end") else value for key, value in body.items()}
+    body = {key: _listed(value) if key in ("symbols", "fields") else _moment(value) if key in ("start", "end", "as_of") else value for key, value in body.items()}
     arrow = _arrow(required=to != "pandas")
     with _open("POST", f"/v1/{kind}/{_quote(name)}.{'arrow' if arrow else 'csv'}", body) as answer:
         content = answer.read()
@@ -260,7 +260,7 @@ def _moment(value: Any) -> Any:
 
 def _query(params: Mapping[str, Any]) -> str:
     def text(name: str, value: Any) -> str:
-        if name in ("start", "end"):
+        if name in ("start", "end", "as_of"):
             return str(_moment(value))
         if name == "where" and not isinstance(value, str):
             return _json.dumps(value)

@@ -213,6 +213,25 @@ await t.test('a join as of a moment takes what was valid, warns of what was not 
   t.strictSame((await join(`&page_size=1&page_token=${first.next_page_token}`)).json<Page>().rows.map(row => row['bid']), [2])
 })
 
+await t.test('as_of shows what was known at a moment, in rows, bars, last rows and joins', async t => {
+  // Each row of the ground was ingested a second after it happened.
+  const by = 'as_of=2024-03-01T00:00:02.500Z&symbols=AAPL'
+  t.strictSame((await page(`/v1/data/trades.json?fields=size&${by}`)).rows.map(row => row['size']), ['1', '2'])
+  t.strictSame((await page('/v1/data/trades.json?fields=size&symbols=AAPL&as_of=2024-03-01T00:00:01')).rows.map(row => row['size']), ['1'], 'the moment is included')
+  t.strictSame((await page(`/v1/latest/trades.json?fields=size&${by}`)).rows.map(row => row['size']), ['2'])
+  t.notSame((await page('/v1/latest/trades.json?fields=size&symbols=AAPL')).rows.map(row => row['size']), ['2'], 'nor is it remembered for others')
+  t.strictSame((await page(`/v1/bars/trades.json?every=1d&${by}`)).rows.map(row => row['count']), [2])
+  t.equal((await page(`/v1/join/asof.json?left=trades&right=quotes&take=bid&${by}`)).rows.length, 2)
+  t.match((await ground.get('/v1/data/bars.json?as_of=2024-03-01')).json<Refused>(), { code: 'REQUEST_INVALID', detail: /replace each other/ })
+})
+
+await t.test('a day without a session of the market is not missing', async t => {
+  const { days } = (await ground.get('/v1/datasets/quotes/condition?start=2024-03-01&end=2024-03-05')).json<{ days: Array<{ day: string, condition: string, rows: number, reason: string }> }>()
+  t.strictSame(days.map(({ day, condition, rows, reason }) => [day.slice(-2), condition, rows, reason]), [
+    ['01', 'available', 38, ''], ['02', 'available', 0, 'XNYS is closed'], ['03', 'available', 0, 'XNYS is closed'], ['04', 'missing', 0, '']
+  ])
+})
+
 await t.test('a name that is wrong is told with the one that was probably meant', async t => {
   for (const [url, status, says] of [
     ['/v1/data/trade.csv', 404, /Did you mean trades\?/],

@@ -1,5 +1,6 @@
 // Datasets in both lanes, behind the endpoint, with tokens that may read some of them: on one engine or on two.
 
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEmbedded } from '../../../runtime/clickhouse/embedded.ts'
 import { connectClickHouse } from '../../../runtime/clickhouse/client.ts'
@@ -34,6 +35,7 @@ fields:
   desk: { type: string }
 `
 const quotes = `description: Quotes of a test
+quality: [{ metric: freshness, during: XNYS, warn: { mustBeLessThan: 1m } }]
 key: [symbol]
 event_time: at
 fields:
@@ -57,6 +59,7 @@ fields:
   volume: { type: float64 }
 `
 const files = {
+  'config/calendars/XNYS.yaml': readFileSync('config/calendars/XNYS.yaml', 'utf8'),
   ...Object.fromEntries(Object.entries({ trades, quotes, bars, secrets: trades, empty: trades }).map(([name, text]) => [`schemas/${name}.yaml`, text])),
   ...Object.fromEntries(['trades', 'quotes', 'bars', 'secrets', 'empty'].map(name => [`pipelines/${name}.yaml`, `enabled: false\ntopic: ${name}\ntransforms: [mapping: ${name}]\noutputs: [streaming-database: {}]\n`]))
 }
