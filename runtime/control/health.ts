@@ -56,6 +56,7 @@ const dataset = {
   type: 'object',
   properties: {
     dataset: text,
+    topic: { type: 'string', description: 'That its rows come from' },
     title: text,
     state: { type: 'string', enum: ['fresh', 'behind', 'stale', 'closed', 'quiet', 'unknown'] },
     seconds: { type: ['number', 'null'], description: 'Age of the newest row' },

@@ -3,7 +3,7 @@ import { pauseAllJobs, pauseJob, pausesOf } from '../jobs/pause.ts'
 import { followRunLines } from '../jobs/run-lines.ts'
 import { parseLine } from '../jobs/run-log.ts'
 import { eventStreamResponse, Places, sendEvents } from './event-stream.ts'
-import { notControl } from './guard.ts'
+import { notControl, principalOf } from './guard.ts'
 import { dayForm, intervalForm, jobForm, runDetailForm, runForm, showJob, showRun } from './job-form.ts'
 import { momentOf, spanOf, spanParameters } from './moment.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -204,9 +204,9 @@ async function jobsOf ({ fleet, jobs }: Platform): Promise<Jobs> {
   return jobs
 }
 
-/** Who started a run, for people. */
-export function askedBy ({ ip, headers }: FastifyRequest): string {
-  return headers['user-agent'] === 'twolane' ? 'command line' : `api ${ip}`
+/** Who started a run. */
+export function askedBy (request: FastifyRequest): string {
+  return principalOf(request).user
 }
 
 function instantOf (name: string, given: Instant | undefined): number | undefined {

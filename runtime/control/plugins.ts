@@ -24,8 +24,10 @@ export function pluginRoutes (app: FastifyInstance, platform: Platform): void {
 
 const capitals: Readonly<Record<string, string>> = { http: 'HTTP', s3: 'S3', sql: 'SQL', websocket: 'WebSocket' }
 
-/** `interactive-brokers` as `Interactive brokers`. */
+/** `streaming-database` as `Streaming database`. */
 function titleOf (name: string): string {
+  // A name of its own is written as its owner writes it.
+  if (name.startsWith('interactive-brokers')) return name.replace('interactive-brokers', 'Interactive Brokers').replaceAll('-', ' ')
   const words = name.replace(/^@/, '').split(/[-_/]/)
   return words.map((word, i) => capitals[word] ?? (i === 0 ? word.charAt(0).toUpperCase() + word.slice(1) : word)).join(' ')
 }

@@ -45,7 +45,8 @@ export const problemResponse = {
 export function answerError (platform: Platform, error: FastifyError | PlatformError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const found = problemOf(error)
   if (error instanceof PlatformError && error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds)
-  if (found.status >= 500 && !(error instanceof PlatformError)) platform.log.error({ instance: request.id, method: request.method, url: request.url.split('?')[0], reason: describe(error) }, 'A request failed')
+  // Whoever has gone away, as a browser does from each page that is left, waits for no answer.
+  if (found.status >= 500 && !(error instanceof PlatformError) && !reply.raw.destroyed) platform.log.error({ instance: request.id, method: request.method, url: request.url.split('?')[0], reason: describe(error) }, 'A request failed')
   return sendProblem(platform, reply, found)
 }
 

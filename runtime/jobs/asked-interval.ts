@@ -17,9 +17,11 @@ export function unknownJob (id: string, jobs: readonly Job[]): PlatformError {
   return new PlatformError('NOT_FOUND', `There is no job ${quote(id)}${suggest(id, jobs.map(({ task }) => task.id))}`, { remedy: 'A pipeline becomes one by the key schedule. npx twolane job list shows them.' })
 }
 
-/** Throws REQUEST_INVALID where a pipeline is given what only a task takes. */
+/** Throws REQUEST_INVALID where a pipeline is given what only a task takes, and where a task is not given what it needs. */
 export function checkParams ({ kind, task }: Job, params: Params): void {
   if (kind === 'pipeline' && Object.keys(params).length > 0) throw new PlatformError('REQUEST_INVALID', `${task.id} is a pipeline and takes no params`, { remedy: 'What it reads stands in its file.' })
+  const missing = (task.needs ?? []).filter(name => params[name] === undefined)
+  if (missing.length > 0) throw new PlatformError('REQUEST_INVALID', `A run of ${task.id} needs ${missing.join(' and ')}`, { remedy: `Give them as params, or start it by npx twolane ${task.id}.` })
 }
 
 /** The intervals of a job's schedule in a time; throws REQUEST_INVALID where the job cannot read them, or where they are more than `max`. */

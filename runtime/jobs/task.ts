@@ -10,6 +10,8 @@ export interface Task {
   /** One sentence. */
   readonly description: string
   readonly schedule: Schedule
+  /** Params without which a run says nothing: it is started by a command that asks for them. */
+  readonly needs?: readonly string[]
   /** One run. Repeatable: it may have been killed anywhere before. Throws when it failed; ends soon after `signal`. */
   run (context: TaskContext): Promise<void>
 }

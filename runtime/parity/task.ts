@@ -58,6 +58,7 @@ export function parityTask (parts: Parts): Task {
     id: PARITY,
     description: 'Compares a day in the lake with what the databases hold of it',
     schedule: { ...manual, retries: 0 },
+    needs: ['topic', 'day'],
     async run (context) {
       const { topic, day } = parityParams(context.params, parts.supervisor)
       const { files, schemas } = parts.supervisor

@@ -59,6 +59,7 @@ export function replayTask (supervisor: Supervisor): Task {
     id: REPLAY,
     description: 'Replays a topic into another one, in the order of the event times',
     schedule: manual,
+    needs: ['topic', 'into'],
     async run (context) {
       const params = replayParams(context.params, supervisor)
       await runPipeline(supervisor, pipelineOf(params, supervisor), context)

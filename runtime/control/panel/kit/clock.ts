@@ -8,6 +8,13 @@ export const now = signal(Date.now())
 
 setInterval(() => { if (!document.hidden) now.value = Date.now() }, 1000)
 
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** What a cell of a calendar says of a day such as 2024-03-01: its number, and of the first one of a month the month. */
+export function dayLabel (day: string): string {
+  return day.endsWith('-01') ? months[Number(day.slice(5, 7)) - 1] ?? '' : String(Number(day.slice(8)))
+}
+
 /** ms of what the API gives: a number, or ISO 8601 text; undefined: none. */
 export function msOf (at: number | string | null | undefined): number | undefined {
   const ms = typeof at === 'string' ? Date.parse(at) : at ?? NaN

@@ -51,6 +51,8 @@ export interface Job {
   /** The schedule for people, without its zone. */
   readonly words: string
   readonly zone: string
+  /** Params without which no run is started. */
+  readonly needs: readonly string[]
   /** The next fires. */
   readonly next: readonly number[]
   readonly catch_up: string
@@ -138,6 +140,7 @@ export interface Canary {
 
 export interface DatasetHealth {
   readonly dataset: string
+  readonly topic: string
   readonly title: string
   readonly state: string
   readonly seconds: number | null

@@ -33,11 +33,16 @@ function Catalogue ({ words }: { readonly words: string }): VNode {
   </${Page}>`
 }
 
+/** Of the canary: it is watched by the platform itself, and nobody looks for it here. */
+function isOfPlatform ({ owner }: Dataset): boolean {
+  return owner === 'platform'
+}
+
 function List ({ datasets, searched }: { readonly datasets: readonly Dataset[], readonly searched: boolean }): VNode {
-  return html`<${Table} label="Datasets" name="datasets" rows=${datasets} keyOf=${({ dataset }: Dataset) => dataset}
+  return html`<${Table} label="Datasets" name="datasets" rows=${datasets.toSorted((a, b) => Number(isOfPlatform(a)) - Number(isOfPlatform(b)))} keyOf=${({ dataset }: Dataset) => dataset}
     empty=${searched ? { title: 'No dataset is called so', text: 'The search looks at names, titles, owners and fields.' } : { title: 'No dataset that you may read', text: 'A dataset is there as soon as a pipeline stores a topic in the streaming database or the warehouse. If there should be one, ask for a grant: the page Access says who gives it.' }}
     columns=${[
-      { id: 'dataset', title: 'Dataset', value: ({ dataset }: Dataset) => dataset, cell: ({ dataset }: Dataset) => html`<a href=${href(['data', dataset])}>${dataset}</a>` },
+      { id: 'dataset', title: 'Dataset', value: ({ dataset }: Dataset) => dataset, cell: (one: Dataset) => html`<a href=${href(['data', one.dataset])}>${one.dataset}</a>${isOfPlatform(one) && html` <span class="tag">platform</span>`}` },
       { id: 'state', title: 'State', value: ({ freshness }: Dataset) => freshness.state, cell: ({ freshness }: Dataset) => html`<${Mark} state=${freshness.state} />` },
       { id: 'newest', title: 'Newest row', value: ({ freshness }: Dataset) => freshness.last_event_at, cell: ({ freshness }: Dataset) => html`<${Time} at=${freshness.last_event_at} />` },
       { id: 'rows', title: 'Rows', right: true, value: ({ rows }: Dataset) => rows, cell: ({ rows }: Dataset) => count(rows) },

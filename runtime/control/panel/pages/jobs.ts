@@ -54,13 +54,15 @@ function PauseAll ({ paused }: { readonly paused: boolean }): VNode {
 }
 
 function List ({ jobs }: { readonly jobs: readonly Job[] }): VNode {
-  return html`<${Table} label="Jobs" name="jobs" rows=${jobs} keyOf=${({ id }: Job) => id} columns=${[
+  // People come for their own; those of the platform stand below.
+  const own = [...jobs].sort((a, b) => a.kind.localeCompare(b.kind))
+  return html`<${Table} label="Jobs" name="jobs" rows=${own} keyOf=${({ id }: Job) => id} columns=${[
     { id: 'id', title: 'Job', value: ({ id }: Job) => id, cell: ({ id, kind, description }: Job) => html`<a href=${href(['jobs', id])} title=${description}>${id}</a>${kind === 'task' && html` <span class="tag">platform</span>`}` },
     { id: 'state', title: 'Last run', value: (job: Job) => job.running?.state ?? job.last?.state, cell: (job: Job) => html`<${LastRun} job=${job} />` },
     { id: 'schedule', title: 'Schedule', grow: true, wide: true, value: ({ words }: Job) => words, cell: (job: Job) => html`<${ScheduleWords} job=${job} />` },
     { id: 'next', title: 'Next', value: ({ next }: Job) => next[0], cell: ({ next, paused }: Job) => paused ? html`<${Mark} state="paused" quiet />` : next[0] === undefined ? html`<span class="faint">by hand</span>` : html`<${Time} at=${next[0]} />` },
     { id: 'rows', title: 'Rows', right: true, wide: true, value: ({ last }: Job) => last?.rows, cell: ({ last }: Job) => count(last?.rows) },
-    { id: 'do', title: '', cell: (job: Job) => may('jobs:run') && html`<button type="button" class="small" disabled=${job.running !== undefined} aria-label=${`Run ${job.id} now`} onClick=${() => startRun(job.id)}><${Icon} name="play" size=${12} />Run</button>` }
+    { id: 'do', title: '', cell: (job: Job) => may('jobs:run') && job.needs.length === 0 && html`<button type="button" class="small" disabled=${job.running !== undefined} aria-label=${`Run ${job.id} now`} onClick=${() => startRun(job.id)}><${Icon} name="play" size=${12} />Run</button>` }
   ]} />`
 }
 

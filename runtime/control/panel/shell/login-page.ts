@@ -1,7 +1,7 @@
 import { Brand } from './brand.ts'
 import { firstStart, signIn, signInWithToken } from './login.ts'
 import { Labelled } from '../parts/form.ts'
-import { ProblemBox } from '../parts/problem.ts'
+import { ProblemBox, Skeleton } from '../parts/problem.ts'
 import { problemOf } from '../kit/api.ts'
 import { html, useEffect, useRef, useState } from '../kit/html.ts'
 import { go, route } from '../kit/route.ts'
@@ -19,8 +19,15 @@ export function LoginPage (): VNode {
   const entrance = useResource<Entrance>('/v1/setup')
   const { path } = route.value
   useEffect(() => { document.title = 'Sign in · Twolane' }, [])
-  if (path[0] === 'setup' && path[1] !== undefined && entrance.data?.first_start !== false) return html`<${FirstStart} code=${path[1]} />`
+  const code = codeOf(path)
+  if (code !== undefined && entrance.loading) return html`<main id="main"><${Skeleton} lines=${3} /></main>`
+  if (code !== undefined && entrance.data?.first_start !== false) return html`<${FirstStart} code=${code} />`
   return html`<main class="entrance" id="main" tabindex="-1"><${LoginCard} entrance=${entrance.data} /></main>`
+}
+
+/** Of the address that the platform printed. Places of the page Setup have names that are shorter. */
+function codeOf ([page, code = '', ...more]: readonly string[]): string | undefined {
+  return page === 'setup' && more.length === 0 && /^[\w-]{20,}$/.test(code) ? code : undefined
 }
 
 /** A login over the page, which waits below as it was. Browsers close a dialog at the second Escape whatever is said: it opens again. */

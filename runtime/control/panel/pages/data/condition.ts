@@ -2,7 +2,7 @@ import { Table } from '../../parts/table.ts'
 import { Mark } from '../../parts/mark.ts'
 import { Loaded } from '../../parts/problem.ts'
 import { Time } from '../../parts/time.ts'
-import { utc } from '../../kit/clock.ts'
+import { dayLabel, utc } from '../../kit/clock.ts'
 import { classes, html, useEffect, useRef, useState } from '../../kit/html.ts'
 import { count } from '../../kit/number.ts'
 import { href } from '../../kit/route.ts'
@@ -67,7 +67,7 @@ export function useConditions ({ dataset, freshness: { last_event_at: newest } }
 function Cell ({ name, day: { day, condition, rows, lane, reason } }: { readonly name: string, readonly day: DayCondition }): VNode {
   const words = `${day}: ${condition}${rows > 0 ? `, ${count(rows)} rows, ${laneWords[lane]}` : ''}${reason === '' ? '' : `. ${reason}`}`
   const end = utc(Date.parse(day) + DAY_MS).slice(0, 10)
-  return html`<a class=${classes('day', condition, rows > 0 && `lane-${lane}`)} href=${href(['explore'], { dataset: name, start: day, end })} aria-label=${words} title=${words}>${Number(day.slice(8))}</a>`
+  return html`<a class=${classes('day', condition, day.endsWith('-01') && 'first', rows > 0 && `lane-${lane}`)} href=${href(['explore'], { dataset: name, start: day, end })} aria-label=${words} title=${words}>${dayLabel(day)}</a>`
 }
 
 function ConditionTable ({ days }: { readonly days: readonly DayCondition[] }): VNode {

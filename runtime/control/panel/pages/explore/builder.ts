@@ -37,7 +37,7 @@ function Form ({ datasets }: { readonly datasets: readonly Dataset[] }): VNode {
   // A dataset and an hour to begin with: an empty form teaches nothing.
   useEffect(() => {
     if (route.peek().query['dataset'] !== undefined) return
-    const newest = datasets.toSorted((a, b) => (b.freshness.last_event_at ?? '').localeCompare(a.freshness.last_event_at ?? '') || b.rows - a.rows).find(({ dataset, key }) => dataset !== 'canary' && key.length > 0) ?? datasets[0]
+    const newest = datasets.toSorted((a, b) => (b.freshness.last_event_at ?? '').localeCompare(a.freshness.last_event_at ?? '') || b.rows - a.rows).find(({ owner, key }) => owner !== 'platform' && key.length > 0) ?? datasets[0]
     setQuery({ dataset: newest?.dataset, last: '1h' })
   }, [])
   if (question === undefined) return html``
@@ -85,7 +85,7 @@ function What ({ question: { kind, dataset, params }, dataset: chosen, datasets 
   return html`<div class="filters">
     <${Labelled} label="Dataset">${(control: Control) => html`<select ...${control} value=${dataset} onChange=${choose}>${datasets.map(one => html`<option value=${one.dataset}>${one.dataset}</option>`)}</select>`}</${Labelled}>
     <${Labelled} label="What of it">${(control: Control) => html`<select ...${control} value=${kind} onChange=${(event: Event) => ask({ kind: (event.target as HTMLSelectElement).value })}>${kindTitles.map(([id, title]) => html`<option value=${id}>${title}</option>`)}</select>`}</${Labelled}>
-    <${RangePicker} all=${kind === 'latest'} range=${{ last: params['last'], start: params['start'], end: params['end'] }} onChange=${(range: RangeText) => ask({ ...range })} />
+    <${RangePicker} all range=${{ last: params['last'], start: params['start'], end: params['end'] }} onChange=${(range: RangeText) => ask({ ...range })} />
     ${chosen.key.length > 0 && html`<${SymbolsField} dataset=${dataset} symbols=${listOf(params['symbols'])} onChange=${(symbols: readonly string[]) => ask({ symbols: symbols.join(',') })} />`}
   </div>`
 }

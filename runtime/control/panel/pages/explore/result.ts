@@ -39,7 +39,7 @@ function factsOf ({ range, asOf, boundary, condition }: AnswerPage): string[] {
   const moment = (text: string): string => `${shortUtc(Date.parse(text))}`
   const [from, to] = range?.split('/').map(text => text === '..' ? '…' : moment(text)) ?? []
   return [
-    ...from === undefined ? [] : [`from ${from} to ${to ?? ''} UTC`],
+    ...from === undefined ? [] : [from === '…' && to === '…' ? 'all there is' : `from ${from} to ${to ?? ''} UTC`],
     ...boundary === undefined ? [] : [`in the warehouse before ${moment(boundary)}`],
     ...condition === undefined ? [] : [`condition ${condition}`],
     ...asOf === undefined ? [] : [`as of ${moment(asOf)}`]

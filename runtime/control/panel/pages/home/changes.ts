@@ -15,7 +15,7 @@ const SHOWN = 8
 export function Changes (): VNode {
   const { data } = useHealth()
   if (data === undefined || data.changes.length === 0) return html`<${Reloads} />`
-  return html`<${Section} title="Since you last looked" note=${html`<${Time} at=${data.since} />`}><ul class="strip changes">${data.changes.slice(0, SHOWN).map(({ at, kind, who, what }) => html`<li>
+  return html`<${Section} title="Since you last looked" note=${html`what changed from <${Time} at=${data.since} as="clock" /> on`}><ul class="strip changes">${data.changes.slice(0, SHOWN).map(({ at, kind, who, what }) => html`<li>
     <span class="tag">${words(kind)}</span>
     <span class="ellipsis" title=${what}>${what}</span>
     <span class="faint small right">${who} <${Time} at=${at} /></span>

@@ -12,7 +12,8 @@ import type { DatasetHealth } from '../../kit/shapes.ts'
 export function Freshness (): VNode {
   const { data } = useHealth()
   const order = ['stale', 'behind', 'unknown', 'fresh', 'quiet', 'closed']
-  const datasets = [...data?.datasets ?? []].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
+  // The canary has its place in the verdict; here it is shown only where something is wrong with it.
+  const datasets = (data?.datasets ?? []).filter(({ topic, state }) => topic !== 'canary' || state === 'stale' || state === 'behind').sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
   return html`<${Section} title="Datasets" note="age of the newest row">
     ${data === undefined && html`<${Skeleton} />`}
     ${data !== undefined && datasets.length === 0 && html`<${Empty} title="No dataset yet">A pipeline with an output for the streaming database or the warehouse makes one.</${Empty}>`}

@@ -6,7 +6,7 @@ import { Section } from '../../parts/page.ts'
 import { Loaded, ProblemBox } from '../../parts/problem.ts'
 import { say } from '../../parts/toast.ts'
 import { post, problemOf } from '../../kit/api.ts'
-import { utc } from '../../kit/clock.ts'
+import { dayLabel, utc } from '../../kit/clock.ts'
 import { classes, html, useEffect, useState } from '../../kit/html.ts'
 import { count, plural } from '../../kit/number.ts'
 import { refresh, useResource } from '../../kit/resource.ts'
@@ -45,7 +45,7 @@ export function Days ({ id }: { readonly id: string }): VNode {
 }
 
 function Cell ({ day: { day, state, rows }, chosen, onChoose, offset }: { readonly day: Day, readonly chosen: boolean, readonly onChoose: () => void, readonly offset: number }): VNode {
-  return html`<button type="button" class=${classes('day', state)} aria-pressed=${chosen} aria-label=${`${day}: ${state}, ${count(rows)} rows`} title=${`${day}: ${state}${rows > 0 ? `, ${count(rows)} rows` : ''}`} onClick=${onChoose} style=${offset > 0 ? { gridRowStart: offset + 1 } : {}}>${Number(day.slice(8))}</button>`
+  return html`<button type="button" class=${classes('day', state, day.endsWith('-01') && 'first')} aria-pressed=${chosen} aria-label=${`${day}: ${state}, ${count(rows)} rows`} title=${`${day}: ${state}${rows > 0 ? `, ${count(rows)} rows` : ''}`} onClick=${onChoose} style=${offset > 0 ? { gridRowStart: offset + 1 } : {}}>${dayLabel(day)}</button>`
 }
 
 /** Says which runs there will be before they are queued. */

@@ -42,14 +42,16 @@ function JobMark ({ job: { running, paused, healthy, last } }: { readonly job: J
   return last === undefined ? html`<${Mark} level="idle" word="never ran" />` : html`<${Mark} level=${healthy ? 'ok' : 'bad'} word=${`last run ${last.state}`} />`
 }
 
-function Actions ({ job: { id, paused, running } }: { readonly job: Job }): VNode {
+function Actions ({ job: { id, paused, running, schedule, needs } }: { readonly job: Job }): VNode {
   if (!may('jobs:run')) return html`<span class="faint small"><${Icon} name="lock" size=${12} /> Runs need the scope jobs:run</span>`
   const toggle = (): Promise<boolean> => act(async () => {
     await post(`/v1/jobs/${id}/${paused ? 'resume' : 'pause'}`)
     await refresh('/v1/jobs')
   }, paused ? `${id} follows its schedule again.` : `The schedule of ${id} is paused.`)
-  return html`<button type="button" onClick=${toggle}><${Icon} name=${paused ? 'play' : 'pause'} />${paused ? 'Resume' : 'Pause'}</button>
-    <button type="button" class="primary" disabled=${running !== undefined} onClick=${() => startRun(id)}><${Icon} name="play" />Run now</button>`
+  return html`${(paused || schedule !== 'manual') && html`<button type="button" onClick=${toggle}><${Icon} name=${paused ? 'play' : 'pause'} />${paused ? 'Resume' : 'Pause'}</button>`}
+    ${needs.length > 0
+      ? html`<span class="faint small">A run needs ${needs.join(' and ')}: <code>npx twolane ${id}</code></span>`
+      : html`<button type="button" class="primary" disabled=${running !== undefined} onClick=${() => startRun(id)}><${Icon} name="play" />Run now</button>`}`
 }
 
 function About ({ job }: { readonly job: Job }): VNode {

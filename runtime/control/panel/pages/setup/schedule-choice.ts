@@ -10,7 +10,7 @@ export interface Schedule {
   readonly zone: string
 }
 
-const words: Readonly<Record<Schedule['when'], string>> = { always: 'all the time', manual: 'when it is started by hand', cron: 'at set times' }
+const words: Readonly<Record<Schedule['when'], string>> = { always: 'all the time', manual: 'started by hand', cron: 'at set times' }
 
 /** When a pipeline works. Only a source that ends can be a job. */
 export function ScheduleChoice ({ schedule, bounded, onChange }: { readonly schedule: Schedule, readonly bounded: boolean, readonly onChange: (schedule: Schedule) => void }): VNode {
