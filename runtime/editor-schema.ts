@@ -1,5 +1,6 @@
 // JSON Schemas of the YAML files, for editors: completion, descriptions and errors while typing.
 
+import { alertsForm } from './alerts/alert-file.ts'
 import { calendarForm } from './calendar/calendar-form.ts'
 import { platformForm } from './config.ts'
 import { costForm } from './cost/prices.ts'
@@ -54,6 +55,11 @@ export function calendarJsonSchema (): JsonSchema {
 /** config/cost.yaml */
 export function costJsonSchema (): JsonSchema {
   return { $schema: draft, title: 'Prices', ...costForm }
+}
+
+/** config/alerts.yaml */
+export function alertsJsonSchema (): JsonSchema {
+  return { $schema: draft, title: 'Alerts', ...alertsForm }
 }
 
 /** A step is a plugin's name, or its name with its options and the reserved keys beside it. */

@@ -1,7 +1,7 @@
 // `twolane schema`: writes the JSON Schemas that editors use.
 
 import { parseArgs } from 'node:util'
-import { calendarJsonSchema, costJsonSchema, pipelineJsonSchema, pipelineTestJsonSchema, platformJsonSchema, topicJsonSchema } from '../editor-schema.ts'
+import { alertsJsonSchema, calendarJsonSchema, costJsonSchema, pipelineJsonSchema, pipelineTestJsonSchema, platformJsonSchema, topicJsonSchema } from '../editor-schema.ts'
 import { bringUpToDate } from './generated.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -14,7 +14,8 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     'config/topic.schema.json': topicJsonSchema(),
     'config/platform.schema.json': platformJsonSchema(),
     'config/calendar.schema.json': calendarJsonSchema(),
-    'config/cost.schema.json': costJsonSchema()
+    'config/cost.schema.json': costJsonSchema(),
+    'config/alerts.schema.json': alertsJsonSchema()
   }
   const files = new Map(Object.entries(schemas).map(([file, schema]) => [file, `${JSON.stringify(schema, null, 2)}\n`]))
   return bringUpToDate(files, { check: values.check, command: 'schema' }, terminal)

@@ -80,20 +80,23 @@ export class Canary {
   readonly #parts: CanaryParts
   readonly #finder: Finder
   readonly #stop = new AbortController()
-  readonly #since: number
+  /** Of a clock that is never set: one that was set back would keep a canary from ever being late. */
+  readonly #began: number
+  /** Rows below that offset are from before the start: where they were found when, nobody has seen. */
+  #from: number | undefined
   readonly #pending: Seen[] = []
   /** Of the newest row that was found at a hop. */
-  readonly #last = new Map<string, { readonly sentAt: number, readonly at: number }>()
+  readonly #last = new Map<string, { readonly sentAt: number, readonly at: number, readonly sent: number }>()
   readonly #trouble = new Map<string, string>()
   #newest: Seen | undefined
-  #complete = 0
+  #complete = { offset: -1, at: 0 }
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
 
   constructor (parts: CanaryParts) {
     this.#parts = parts
     this.#finder = new Finder(parts)
-    this.#since = this.#now()
+    this.#began = this.#steady()
     parts.database.exec('create table if not exists canary (sent_at integer primary key, position integer not null, hops text not null) strict')
   }
 
@@ -117,8 +120,8 @@ export class Canary {
   get state (): CanaryState {
     const hops = hopsOf(this.#parts.pipelines())
     const states = hops.map(hop => this.#stateOf(hop))
-    const state = hops.length === 0 ? 'absent' : states.some(({ state }) => state === 'late') ? 'late' : this.#complete === 0 ? 'waiting' : 'ok'
-    return { state, at: this.#complete, hops: states }
+    const state = hops.length === 0 ? 'absent' : states.some(({ state }) => state === 'late') ? 'late' : this.#complete.at === 0 ? 'waiting' : 'ok'
+    return { state, at: this.#complete.at, hops: states }
   }
 
   /** Rows of the past, newest first. */
@@ -139,16 +142,16 @@ export class Canary {
 
   async #noticeNewest ({ partitions }: TopicState): Promise<void> {
     const next = partitions[0]?.next ?? 0
+    this.#from ??= next
     const schema = this.#parts.schema()
     if (schema === undefined || next === 0 || next - 1 <= (this.#newest?.offset ?? -1)) return
     const batch = (await this.#parts.broker.tail(schema, 1)).at(-1)
     const sentAt = Number(batch?.row(batch.length - 1)['sent_at'])
     if (batch === undefined || !Number.isFinite(sentAt)) return
-    // From before the start: where it was found when, nobody has seen.
-    if (sentAt < this.#since) return
+    if (batch.offsetAt(batch.length - 1) < this.#from) return
     const seen: Seen = { offset: batch.offsetAt(batch.length - 1), sentAt, found: new Map([['connector', batch.position.time], ['topic', this.#now()]]), kept: 0 }
     this.#trouble.delete('topic')
-    for (const [hop, at] of seen.found) this.#last.set(hop, { sentAt, at })
+    for (const [hop, at] of seen.found) this.#arrived(hop, sentAt, at)
     this.#newest = seen
     this.#pending.push(seen)
     for (const old of this.#pending.splice(0, this.#pending.length - PENDING_MAX)) this.#keep(old)
@@ -167,7 +170,7 @@ export class Canary {
       }
       const at = this.#now()
       for (const seen of there) seen.found.set(hop.hop, at)
-      this.#last.set(hop.hop, { sentAt: newest.sentAt, at })
+      this.#arrived(hop.hop, newest.sentAt, at)
       this.#trouble.delete(hop.hop)
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#trouble.set(hop.hop, describe(error))
@@ -176,7 +179,7 @@ export class Canary {
 
   #settle (seen: Seen, hops: readonly Hop[]): void {
     const done = hops.every(({ hop }) => seen.found.has(hop))
-    if (done) this.#complete = Math.max(this.#complete, seen.sentAt)
+    if (done && seen.offset > this.#complete.offset) this.#complete = { offset: seen.offset, at: seen.sentAt }
     const given = this.#now() - seen.sentAt > Math.max(...hops.map(({ msMax }) => msMax))
     if (!done && !given) return
     if (seen.kept !== seen.found.size) this.#keep(seen)
@@ -194,10 +197,18 @@ export class Canary {
     const last = this.#last.get(hop)
     const place = { hop, pipeline, step, at: last?.at ?? 0, ms: last === undefined ? 0 : Math.max(0, last.at - last.sentAt) }
     // Each row has its time, and the next one comes a period later; at the start nothing can have been seen before.
-    const since = Math.max(last?.sentAt ?? 0, this.#since)
-    const late = this.#now() - since - PERIOD_MS - msMax
-    if (late > 0) return { ...place, state: 'late', reason: this.#trouble.get(hop) ?? `no row for ${Math.round((this.#now() - since) / 1000)} s, and ${Math.round((PERIOD_MS + msMax) / 1000)} s is the most that one may take` }
+    const passed = this.#steady() - Math.max(last?.sent ?? 0, this.#began)
+    const late = passed - PERIOD_MS - msMax
+    if (late > 0) return { ...place, state: 'late', reason: this.#trouble.get(hop) ?? `no row for ${Math.round(passed / 1000)} s, and ${Math.round((PERIOD_MS + msMax) / 1000)} s is the most that one may take` }
     return { ...place, state: last === undefined ? 'waiting' : 'ok', reason: '' }
+  }
+
+  #arrived (hop: string, sentAt: number, at: number): void {
+    this.#last.set(hop, { sentAt, at, sent: this.#steady() - Math.max(0, at - sentAt) })
+  }
+
+  #steady (): number {
+    return (this.#parts.now ?? performance.now.bind(performance))()
   }
 
   #now (): number {

@@ -3,6 +3,7 @@
 
 import { CANARY } from './canary-hops.ts'
 import { freshnessOf } from './freshness.ts'
+import { fireAfter } from '../jobs/clock.ts'
 import type { PipelineStatus } from '../managed.ts'
 import type { Pipeline } from '../pipeline.ts'
 import type { DatasetHealth } from './freshness.ts'
@@ -40,6 +41,9 @@ const FREE_SHARE_MIN = 0.05
 const CLOCK_MS_MAX = 2000
 /** A day may wait for late rows of a source that stands still for some minutes. */
 const WAITING_MS_MAX = 3_600_000
+/** A fire is begun within a second where nothing is in the way. */
+const LATE_MS_MAX = 300_000
+const STILL_MS_MAX = 60_000
 
 /** All findings. `datasets`: as `freshnessOf` tells them. */
 export function findingsOf (facts: Facts, datasets: readonly DatasetHealth[] = freshnessOf(facts)): Finding[] {
@@ -50,6 +54,7 @@ export function findingsOf (facts: Facts, datasets: readonly DatasetHealth[] = f
     ...datasets.flatMap(ofDataset),
     ...ofRefused(facts, datasets),
     ...ofJobs(facts, datasets),
+    ...ofSchedules(facts),
     ...ofWaiting(facts),
     ...ofQuality(facts, datasets),
     ...ofCanary(facts),
@@ -142,6 +147,21 @@ function ofJobs ({ jobs, definitions }: Facts, datasets: readonly DatasetHealth[
     const follows = kind === 'task' ? ['disk', 'broker', 'engine', 'warehouse'] : ['disk', 'broker', ...definitions.find(one => one.id === id)?.outputs.flatMap(({ name }) => causesOf(definitions.find(one => one.id === id), name)) ?? []]
     return [finding(`job/${id}`, `job ${id}`, 'error', `The last run of ${id} failed: ${firstLine(last.error)}`, { remedy: 'Its run has the log.', actions: [{ title: 'Run again', method: 'POST', path }, { title: 'See the run', method: 'GET', path: `${path}/${last.id}` }], follows, datasets: touched })]
   })
+}
+
+/** A schedule goes by the places that it has passed, so that a clock that is set back begins nothing twice: it stands still until the clock is there again. */
+function ofSchedules ({ jobs, now }: Facts): Finding[] {
+  const still = jobs.filter(({ task: { schedule }, next, paused }) => !paused && next !== undefined && next - (fireAfter(schedule.when, now) ?? next) > STILL_MS_MAX)
+  const late = jobs.filter(({ next, running, queued, paused }) => !paused && next !== undefined && now - next > LATE_MS_MAX && running === undefined && queued === 0)
+  const until = Math.max(...still.map(({ next = 0 }) => next))
+  return [
+    ...still.length === 0 ? [] : [finding('schedules', 'clock', 'error', `The clock was set back: the schedules of ${listed(still.map(({ task }) => task.id))} stand still until ${new Date(until).toISOString()}`, { remedy: 'Set the clock right and let it follow a time server (NTP). Where it is right now, run the jobs by hand until then: npx twolane job run <job>.' })],
+    ...late.map(({ task: { id }, next = 0 }) => finding(`late/${id}`, `job ${id}`, 'error', `${id} should have begun at ${new Date(next).toISOString()} and has not`, { remedy: 'Look at npx twolane logs for the clock of the jobs; it tries again by itself.', actions: [{ title: 'Run now', method: 'POST', path: `/v1/jobs/${id}/runs` }], follows: ['disk', 'note/control.db', 'broker'] }))
+  ]
+}
+
+function listed (names: readonly string[]): string {
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more jobs`
 }
 
 function ofWaiting ({ waiting, now }: Facts): Finding[] {

@@ -90,6 +90,7 @@ export class Jobs {
   open (): void {
     for (const record of this.#runs.lastEnded()) this.#last.set(record.job, record)
     for (const record of this.#runs.recover(this.#now())) if (!hasEnded(record)) this.#enqueue(record)
+    this.#runs.forgetRemoved(this.#options.jobs().map(({ task }) => task.id), this.#now())
     this.#timer = setInterval(() => this.look(), this.#limits.lookMs)
   }
 
@@ -293,8 +294,7 @@ export class Jobs {
   }
 
   #add (runs: readonly NewRun[], state?: JobState): RunRecord[] {
-    const now = this.#now()
-    const records = this.#runs.add(runs.map(run => newRecord(run, now)), state)
+    const records = this.#runs.add(runs.map(run => newRecord(run, this.#now())), state)
     for (const record of records) this.#enqueue(record)
     return records
   }

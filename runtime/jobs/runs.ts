@@ -18,6 +18,8 @@ export interface JobState {
   readonly succeeded: number
 }
 
+/** Of a job that is gone everything is forgotten when its last run is so old. */
+const REMOVED_MS_MAX = 90 * 86_400_000
 /** Of the newest runs of a job the lines of the log are kept. */
 export const LOGS_KEPT = 100
 
@@ -98,6 +100,19 @@ export class Runs {
   /** The last run of each job that has ended by itself. */
   lastEnded (): RunRecord[] {
     return (this.#database.prepare("select * from runs where seq in (select max(seq) from runs where state in ('succeeded', 'failed') group by job)").all() as unknown as Row[]).map(recordOf)
+  }
+
+  /** Forgets jobs that are not there any more; those whose file cannot be read just now are younger. `known`: ids of those that are. */
+  forgetRemoved (known: readonly string[], now: number): void {
+    const [before, ids] = [now - REMOVED_MS_MAX, JSON.stringify(known)]
+    transaction(this.#database, () => {
+      const gone = this.#database.prepare("select job from (select job, json_extract(state, '$.after') as at from jobs union all select job, json_extract(body, '$.queued') from runs) group by job having max(at) < ?1 and job not in (select value from json_each(?2))").all(before, ids) as Array<{ job: string }>
+      for (const { job } of gone) {
+        this.#database.prepare('delete from run_logs where run in (select id from runs where job = ?)').run(job)
+        this.#database.prepare('delete from runs where job = ?').run(job)
+        this.#database.prepare('delete from jobs where job = ?').run(job)
+      }
+    })
   }
 
   /** Forgets the oldest runs of a job that have ended, and the lines of a few more. */

@@ -131,12 +131,18 @@ await t.test('a pipeline that refuses what comes is not green, although it runs'
   t.same(look(2 * day + 3000, 5, 0), [], 'a topic that was made anew')
 })
 
+await t.test('schedules that stand still, and runs that did not begin, are told', async t => {
+  const job = (id: string, next: number, more = {}): unknown => ({ task: { id, schedule: { when: { kind: 'every', ms: 60_000 } } }, next, queued: 0, paused: false, ...more })
+  const jobs = [job('fine', now + 60_000), job('back', now + day), job('late', now - 600_000), job('rests', now + day, { paused: true }), job('works', now - 600_000, { running: {} })] as Facts['jobs']
+  t.match(findingsOf(facts({ jobs })), [{ id: 'schedules', cause: 'The clock was set back: the schedules of back stand still until 2024-01-03T15:00:00.000Z' }, { id: 'late/late', cause: /should have begun at 2024-01-02T14:50/ }])
+})
+
 await t.test('failed jobs, days that wait, full disks and clocks apart are told', async t => {
   const last = { state: 'failed', id: 'r1', error: 'no route' }
   const found = findingsOf(facts({
     disk: { known: true, value: { freeBytes: 2 ** 29, totalBytes: 2 ** 36 } },
     engine: { known: true, value: { clockMs: -9000, outOfSpace: 0, unreadable: 7 } },
-    jobs: [{ task: { id: 'handoff' }, kind: 'task', last }] as unknown as Facts['jobs'],
+    jobs: [{ task: { id: 'handoff', schedule: { when: { kind: 'manual' } } }, kind: 'task', last }] as unknown as Facts['jobs'],
     waiting: [{ dataset: 'quotes', topic: 'quotes', day: '2024-01-01', reason: 'late rows', since: now - 7_200_000 }],
     runtimes: ['The runtime b was not heard of for 30 s']
   }))

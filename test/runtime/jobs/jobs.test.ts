@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { PlatformError } from '../../../runtime/errors.ts'
 import { Jobs } from '../../../runtime/jobs/jobs.ts'
+import { newRecord } from '../../../runtime/jobs/record.ts'
 import { Runs } from '../../../runtime/jobs/runs.ts'
 import { manual } from '../../../runtime/jobs/schedule.ts'
 import { until } from '../../conform/context.ts'
@@ -456,4 +457,17 @@ await t.test('the end of a run, and an interval that is due, are written down on
     office.look()
     return office.jobs.run('a', id).state === 'succeeded'
   }, 'it has ended')
+})
+
+await t.test('a job that is gone is forgotten after a while, with its runs and their logs', async t => {
+  const database = new DatabaseSync(':memory:')
+  const runs = new Runs(database)
+  const days = DAY
+  for (const [job, at] of [['gone', 0], ['kept', 0], ['lately', 80 * days]] as const) {
+    const [record] = runs.add([newRecord({ job, kind: 'manual', from: 0, to: 1, startedBy: '', params: {} }, at)], { when: '', covered: at, after: at, succeeded: 0 })
+    if (record !== undefined) runs.save({ ...record, state: 'succeeded' }, { lines: ['{}'] })
+  }
+  runs.forgetRemoved(['kept'], 100 * days)
+  t.same(['gone', 'kept', 'lately'].map(job => [runs.list(job, { limit: 9 }).length, runs.job(job) !== undefined]), [[0, false], [1, true], [1, true]])
+  t.equal((database.prepare('select count(*) as n from run_logs').get() as { n: number }).n, 2)
 })
