@@ -83,6 +83,7 @@ await t.test('exports and saved queries', async t => {
     t.equal((await stage.ask('GET', '/v1/q/apple.json?every=5m')).statusCode, 400, 'a parameter of another kind')
     t.equal((await stage.ask('PUT', '/v1/queries/apple', { payload: { spec: { kind: 'bars', dataset: 'ticks', every: '1d', price: 'price' }, shared: true } })).statusCode, 200)
     t.equal((await stage.ask('GET', '/v1/q/apple.json')).json<{ rows: object[] }>().rows.length, 6, 'three days of two symbols')
+    t.strictSame(stage.platform.watch.queriesOf(['ticks', 'none']), ['apple'], 'whoever looks at what a fault touches sees those that are shared')
     for (const [payload, status] of [
       [{ slug: 'apple', spec: { kind: 'data', dataset: 'ticks' } }, 409],
       [{ slug: 'b', spec: { kind: 'data', dataset: 'none' } }, 404],
