@@ -7,7 +7,7 @@ import type { VNode } from 'preact'
 /** A template as a virtual node: `html\`<${Table} rows=${rows} />\``. Values are always text, never markup. */
 export const html: (strings: TemplateStringsArray, ...values: unknown[]) => VNode = htm.bind(h) as never
 
-export { Fragment, render } from 'preact'
+export { Component, Fragment, render } from 'preact'
 export { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 export { batch, computed, effect, signal, untracked } from '@preact/signals'
 export type { ReadonlySignal, Signal } from '@preact/signals'

@@ -5,6 +5,7 @@ import { LoginAgain, LoginPage } from './login-page.ts'
 import { signOut, whoAmI } from './login.ts'
 import { Palette, paletteOpen } from './palette.ts'
 import { ShortcutHelp, useShortcuts } from './shortcuts.ts'
+import { Fence } from '../parts/fence.ts'
 import { Icon } from '../parts/icon.ts'
 import { Empty, Skeleton } from '../parts/problem.ts'
 import { Menu } from '../parts/menu.ts'
@@ -58,7 +59,7 @@ function Shell (): VNode {
     <div class=${classes('shell', drawerOpen.value && 'drawer-open')}>
       <${TopBar} />
       <${Navigation} current=${page?.id} />
-      <main id="main" tabindex="-1">${page === undefined ? html`<${Empty} title="There is no such page"><a href=${href(['home'])}>Go to Home</a></${Empty}>` : html`<${Opened} key=${page.id} page=${page} path=${path.slice(1)} query=${query} />`}</main>
+      <main id="main" tabindex="-1">${page === undefined ? html`<${Empty} title="There is no such page"><a href=${href(['home'])}>Go to Home</a></${Empty}>` : html`<${Fence} key=${page.id} place=${place}><${Opened} page=${page} path=${path.slice(1)} query=${query} /></${Fence}>`}</main>
     </div>
     <p class="hidden" role="status">${title.value}</p>
     <${Toasts} />
