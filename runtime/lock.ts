@@ -20,7 +20,12 @@ export function lockFolder (folder: string): { release (): void } {
       where: folder, remedy: 'Stop it, or choose another folder with TWOLANE_DATA.', cause
     })
   }
-  writeFileSync(ownerFile, String(process.pid))
+  try {
+    writeFileSync(ownerFile, String(process.pid))
+  } catch (cause) {
+    database.close()
+    throw unusable(folder, cause)
+  }
   return { release: () => database.close() }
 }
 

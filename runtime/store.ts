@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makeFolder, writeDurably } from './durable.ts'
+import { describe, PlatformError } from './errors.ts'
 import type { KeptRevision } from './kept-revision.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Receipt } from './receipt.ts'
@@ -24,6 +25,15 @@ export class Store {
     this.#folder = dataFolder
     mkdirSync(dataFolder, { recursive: true })
     this.#database = new DatabaseSync(join(dataFolder, 'control.db'), { timeout: 5000 })
+    try {
+      this.#prepare()
+    } catch (cause) {
+      this.#database.close()
+      throw new PlatformError('CONFIG_INVALID', `The state of the control side cannot be used: ${describe(cause)}`, { where: join(dataFolder, 'control.db'), remedy: 'Where the file is damaged, bring the newest backup back into an empty data folder: npx twolane restore <place>.', cause })
+    }
+  }
+
+  #prepare (): void {
     this.#database.exec(`
       pragma journal_mode = wal; pragma synchronous = full;
       create table if not exists receipts (revision integer primary key autoincrement, time integer not null, receipt text not null) strict;

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ALERTS_FILE, alertsText, parseAlerts } from '../alerts/alert-file.ts'
 import { calendarNames, readCalendar } from '../calendar/calendar.ts'
 import { readConfig } from '../config.ts'
 import { COST_FILE, readPrices } from '../cost/prices.ts'
@@ -19,7 +20,7 @@ export async function run (args: readonly string[], { root, folder, env, print, 
   const wanted = positionals.map(file => inProject(root, folder, file))
   const checks = await checkAll(root, env)
   const missing = wanted.find(file => !checks.has(file))
-  if (missing !== undefined) throw new UsageError(`${missing} is no file of pipelines/, schemas/, config/calendars/, config/cost.yaml or config/platform.yaml`)
+  if (missing !== undefined) throw new UsageError(`${missing} is no file of pipelines/, schemas/, config/calendars/, config/alerts.yaml, config/cost.yaml or config/platform.yaml`)
 
   const files = wanted.length > 0 ? wanted : [...checks.keys()]
   const lines = new Set(files.flatMap(file => checks.get(file)?.split('\n') ?? []))
@@ -39,6 +40,12 @@ async function checkAll (root: string, env: Terminal['env']): Promise<Map<string
     }))
   }
   if (existsSync(join(root, 'config/platform.yaml'))) await check('config/platform.yaml', () => readConfig({ root, env }))
+  if (existsSync(join(root, ALERTS_FILE))) {
+    await check(ALERTS_FILE, async () => {
+      const { rules } = parseAlerts(await alertsText(root), env)
+      for (const { during } of rules) if (during !== '') await readCalendar(root, during)
+    })
+  }
   if (existsSync(join(root, COST_FILE))) await check(COST_FILE, () => readPrices(root))
   for (const name of await calendarNames(root)) await check(`config/calendars/${name}.yaml`, () => readCalendar(root, name))
   for (const kind of ['schemas', 'pipelines']) for (const entry of await filesOf(join(root, kind))) checks.set(`${kind}/${entry}`, undefined)

@@ -74,7 +74,7 @@ export interface CanaryParts {
   now? (): number
 }
 
-interface Seen { offset: number, sentAt: number, readonly found: Map<string, number>, kept: number }
+interface Seen { offset: number, sentAt: number, /** Of the steady clock. */ readonly noticed: number, readonly found: Map<string, number>, kept: number }
 
 export class Canary {
   readonly #parts: CanaryParts
@@ -86,7 +86,7 @@ export class Canary {
   #from: number | undefined
   readonly #pending: Seen[] = []
   /** Of the newest row that was found at a hop. */
-  readonly #last = new Map<string, { readonly sentAt: number, readonly at: number, readonly sent: number }>()
+  readonly #last = new Map<string, { readonly sentAt: number, readonly at: number, readonly noticed: number }>()
   readonly #trouble = new Map<string, string>()
   #newest: Seen | undefined
   #complete = { offset: -1, at: 0 }
@@ -149,9 +149,9 @@ export class Canary {
     const sentAt = Number(batch?.row(batch.length - 1)['sent_at'])
     if (batch === undefined || !Number.isFinite(sentAt)) return
     if (batch.offsetAt(batch.length - 1) < this.#from) return
-    const seen: Seen = { offset: batch.offsetAt(batch.length - 1), sentAt, found: new Map([['connector', batch.position.time], ['topic', this.#now()]]), kept: 0 }
+    const seen: Seen = { offset: batch.offsetAt(batch.length - 1), sentAt, noticed: this.#steady(), found: new Map([['connector', batch.position.time], ['topic', this.#now()]]), kept: 0 }
     this.#trouble.delete('topic')
-    for (const [hop, at] of seen.found) this.#arrived(hop, sentAt, at)
+    for (const [hop, at] of seen.found) this.#arrived(hop, seen, at)
     this.#newest = seen
     this.#pending.push(seen)
     for (const old of this.#pending.splice(0, this.#pending.length - PENDING_MAX)) this.#keep(old)
@@ -170,7 +170,7 @@ export class Canary {
       }
       const at = this.#now()
       for (const seen of there) seen.found.set(hop.hop, at)
-      this.#arrived(hop.hop, newest.sentAt, at)
+      this.#arrived(hop.hop, newest, at)
       this.#trouble.delete(hop.hop)
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#trouble.set(hop.hop, describe(error))
@@ -197,14 +197,14 @@ export class Canary {
     const last = this.#last.get(hop)
     const place = { hop, pipeline, step, at: last?.at ?? 0, ms: last === undefined ? 0 : Math.max(0, last.at - last.sentAt) }
     // Each row has its time, and the next one comes a period later; at the start nothing can have been seen before.
-    const passed = this.#steady() - Math.max(last?.sent ?? 0, this.#began)
+    const passed = this.#steady() - Math.max(last?.noticed ?? 0, this.#began)
     const late = passed - PERIOD_MS - msMax
     if (late > 0) return { ...place, state: 'late', reason: this.#trouble.get(hop) ?? `no row for ${Math.round(passed / 1000)} s, and ${Math.round((PERIOD_MS + msMax) / 1000)} s is the most that one may take` }
     return { ...place, state: last === undefined ? 'waiting' : 'ok', reason: '' }
   }
 
-  #arrived (hop: string, sentAt: number, at: number): void {
-    this.#last.set(hop, { sentAt, at, sent: this.#steady() - Math.max(0, at - sentAt) })
+  #arrived (hop: string, { sentAt, noticed }: Seen, at: number): void {
+    this.#last.set(hop, { sentAt, at, noticed })
   }
 
   #steady (): number {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
 import { lockFolder } from '../../runtime/lock.ts'
+import { Store } from '../../runtime/store.ts'
 import { until } from '../conform/context.ts'
 import type { ChildProcess } from 'node:child_process'
 
@@ -57,4 +58,9 @@ await t.test('a process that is killed frees the folder', async t => {
 await t.test('a folder that cannot be made is said so at once', async t => {
   // /proc takes no folders, whoever asks.
   t.throws(() => lockFolder('/proc/twolane/data'), { code: 'CONFIG_INVALID', message: /cannot be used/, remedy: /TWOLANE_DATA/ })
+})
+
+await t.test('a damaged control.db is named, with what to do', async t => {
+  const folder = t.testdir({ 'control.db': 'no database at all, but long enough to be looked at'.repeat(100) })
+  t.throws(() => new Store(folder), { code: 'CONFIG_INVALID', where: join(folder, 'control.db'), remedy: /npx twolane restore/ })
 })

@@ -71,6 +71,11 @@ await t.test('lint prints each problem once and says how many there are', async 
   ])
   t.strictSame(bad.complaints, ['6 files checked, 5 problems'])
 
+  await writeFile(join(root, 'config/alerts.yaml'), 'rules: [{ name: x, to: [nobody] }]')
+  const alerts = capture(root)
+  t.equal(await main(['lint', 'config/alerts.yaml'], alerts.terminal), 1)
+  t.strictSame(alerts.lines, ['config/alerts.yaml:1:25 rules[0].to[0]: there is no destination "nobody"'])
+
   const one = capture(root, { HOME_OF_ROWS: 'x' }, join(root, 'pipelines'))
   t.equal(await main(['lint', 'bad.yaml', '../schemas/quotes.yaml'], one.terminal), 1)
   t.strictSame(one.lines, ['pipelines/bad.yaml:3:38 outputs[0].sink.rows: must be at least 1'])
