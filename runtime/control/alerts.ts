@@ -46,7 +46,7 @@ export function alertRoutes (app: FastifyInstance, platform: Platform): void {
   }, async request => {
     const { matches, hours, reason } = request.body
     const now = Date.now()
-    const made = platform.watch.alerts.state.silence({ matches, until: now + hours * 3_600_000, by: principalOf(request).user, reason }, now)
+    const made = platform.watch.alerts.state.silence({ matches, until: now + Math.round(hours * 3_600_000), by: principalOf(request).user, reason }, now)
     return { ...made, until: new Date(made.until).toISOString() }
   })
 

@@ -26,6 +26,7 @@ import { logRoutes } from './logs.ts'
 import { liveLimits } from '../live/limits.ts'
 import { loginRoutes } from './login.ts'
 import { meRoutes } from './me.ts'
+import { withOptionalBodies } from './optional-bodies.ts'
 import { metricsRoutes } from './metrics.ts'
 import { panelRoutes } from './panel.ts'
 import { parityRoutes } from './parity.ts'
@@ -130,7 +131,8 @@ export async function makeApp (platform: Platform, { limits = clientLimits, live
       info: { title: 'Twolane', description: 'The admin endpoint of the platform', version: platform.version },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }]
-    }
+    },
+    transformObject: withOptionalBodies
   })
   await app.register(async routes => addRoutes(routes, platform, { limits, live }))
   app.get('/openapi.json', { config: { access: 'anyone' }, schema: { hide: true } }, async () => app.swagger())
@@ -187,7 +189,7 @@ function complete (route: RouteOptions): void {
     querystring: { type: 'object', additionalProperties: false, properties: {} },
     ...(route.config?.access === 'anyone' && { security: [] }),
     ...schema,
-    response: { ...schema.response as object, default: problemResponse }
+    response: { default: problemResponse, ...schema.response as object }
   }
 }
 
@@ -208,7 +210,7 @@ const brokenRequests: Readonly<Record<string, readonly [number, string, string]>
 /** A request that is no HTTP, or that does not arrive in time, has no reply object. */
 function answerBrokenRequest (error: Error & { code?: string }, socket: Socket): void {
   const [status, phrase, detail] = brokenRequests[error.code ?? ''] ?? [400, 'Bad Request', 'This is no HTTP request']
-  const body = JSON.stringify({ type: 'about:blank', title: phrase, status, code: 'REQUEST_INVALID', detail })
+  const body = JSON.stringify({ type: 'urn:twolane:error:request-invalid', title: phrase, status, code: 'REQUEST_INVALID', detail, instance: crypto.randomUUID() })
   if (socket.writable) socket.write(`HTTP/1.1 ${status} ${phrase}\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
   socket.destroySoon()
 }

@@ -15,6 +15,7 @@ import { droppedSettings, passedSettings } from '../sql/settings.ts'
 import { note } from './audited.ts'
 import { fault, faultOf } from './gateway-faults.ts'
 import { principalOf } from './guard.ts'
+import { problemResponse } from './problem.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Credentials } from './authenticate.ts'
@@ -42,7 +43,8 @@ const querystring = {
     ...Object.fromEntries([...passedSettings, ...droppedSettings].map(name => [name, text]))
   }
 }
-const response = { 200: { description: 'The rows in the format asked for', content: { 'application/octet-stream': { schema: { type: 'string' } } } } }
+const failed = { description: 'What is wrong, in ClickHouse\'s words', content: { ...problemResponse.content, 'text/plain': { schema: { type: 'string' } } } }
+const response = { default: failed, 200: { description: 'The rows in the format asked for', content: { '*/*': { schema: { type: 'string' } } } } }
 
 /** Registers the routes with content types and errors of their own. */
 export async function gatewayRoutes (app: FastifyInstance, platform: Platform): Promise<void> {
@@ -51,7 +53,7 @@ export async function gatewayRoutes (app: FastifyInstance, platform: Platform): 
     routes.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     routes.setErrorHandler((error, request, reply) => answerFault(platform, error, request, reply))
     for (const path of ['/clickhouse/ping', '/clickhouse/replicas_status']) {
-      routes.get(path, { config: { access: 'anyone' }, schema: { summary: 'Whether the gateway answers', tags: ['clickhouse'], querystring, response: { 200: { type: 'string' } } } }, async (_request, reply) => reply.type('text/html; charset=UTF-8').send('Ok.\n'))
+      routes.get(path, { config: { access: 'anyone' }, schema: { summary: 'Whether the gateway answers', tags: ['clickhouse'], querystring, response: { default: failed, 200: { description: 'Ok.', content: { 'text/html': { schema: { type: 'string' } } } } } } }, async (_request, reply) => reply.type('text/html; charset=UTF-8').send('Ok.\n'))
     }
     for (const url of ['/clickhouse', '/clickhouse/']) {
       routes.route<{ Querystring: Query, Body?: Buffer }>({

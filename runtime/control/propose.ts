@@ -62,6 +62,8 @@ export function proposeRoutes (app: FastifyInstance, platform: Platform): void {
     if (rows !== undefined) return proposeSchema(topic, rows)
     const { ok, steps, sample } = await checkConnection(platform, principalOf(request), { kind: 'input', ...input as NonNullable<Body['input']>, rows: 100 })
     const last = steps.at(-1)
+    const unfit = steps.find(({ name, ok }) => name === 'options' && !ok)
+    if (unfit !== undefined) throw new PlatformError('REQUEST_INVALID', `The source cannot be opened: ${unfit.detail}`)
     if (!ok || sample.length === 0) throw new PlatformError('SOURCE_UNAVAILABLE', `The source gave no rows: ${steps.find(step => !step.ok)?.detail ?? last?.detail ?? 'no reason is known'}`, { remedy: 'Test the connection first, or send rows.' })
     return proposeSchema(topic, sample)
   })

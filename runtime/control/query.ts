@@ -20,7 +20,7 @@ export function queryRoutes (app: FastifyInstance, platform: Platform, { queries
       consumes: ['text/plain'],
       body: { type: 'string', minLength: 1 },
       querystring: { type: 'object', additionalProperties: false, properties: { format: { type: 'string', pattern: FORMAT.source, default: 'JSONEachRow' }, server: { type: 'string', enum: ['streaming', 'warehouse'], default: 'streaming', description: 'Which ClickHouse is asked, where the warehouse has one of its own' } } },
-      response: { 200: { description: 'The rows in that format', content: { 'application/octet-stream': { schema: { type: 'string' } } } } }
+      response: { 200: { description: 'The rows in that format', content: { '*/*': { schema: { type: 'string' } } } } }
     }
   }, async (request, reply) => {
     const address = request.query.server === 'warehouse' ? platform.warehouse : platform.clickhouse

@@ -37,7 +37,7 @@ export function sqlRoutes (app: FastifyInstance, platform: Platform): void {
       consumes: ['text/plain'],
       body: { type: 'string', minLength: 1 },
       querystring,
-      response: { 200: { description: 'The rows in that format', content: { 'application/octet-stream': { schema: { type: 'string' } } } } }
+      response: { 200: { description: 'The rows in that format', content: { '*/*': { schema: { type: 'string' } } } } }
     }
   }, async (request, reply) => {
     const { format, database, ...params } = request.query

@@ -7,7 +7,7 @@ interface Operation {
   readonly tags?: string[]
   readonly security?: object[]
   readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: string, readonly required?: boolean, readonly schema: object }>
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema?: object }>> }
+  readonly requestBody?: { readonly required?: boolean, readonly content: Readonly<Record<string, { readonly schema?: object }>> }
   readonly responses: Readonly<Record<string, { readonly description: string, readonly content?: Readonly<Record<string, { readonly schema?: object }>> }>>
 }
 interface Document {
@@ -55,6 +55,7 @@ await t.test('the description is OpenAPI 3.1 and covers every route', async t =>
       t.equal(operation.security?.length === 0, open.has(path), `${where} says whether it needs the token`)
     }
   }
+  t.strictSame(['/v1/tests/run', '/v1/jobs/{id}/runs', '/v1/tokens'].map(path => document.paths[path]?.['post']?.requestBody?.required), [false, false, true], 'a body that may be null may be left out')
   // The web page is no part of the API, and a WebSocket is nothing that OpenAPI describes.
   const others = new Set(['/', '/status', '/assets/:name', '/openapi.json', '/v1/live'])
   const routes = table.routes.filter(({ method, url }) => method !== 'HEAD' && !others.has(url))
