@@ -28,20 +28,16 @@ export interface Ingest {
 export async function openIngest ({ plugin, rename, producer, topic }: Ingest, broker: Broker): Promise<IngestWriters> {
   const producers = new Map<string, Promise<Producer>>()
   const connects = new Map<string, (batch: Batch) => Batch>()
-  const main = await broker.producer(topic, producer)
   const rejected = rejectedTopic(topic.name)
-  let refused: Json | undefined
-  try {
-    // Where nothing was ever refused there is no topic, and none is made.
-    if ((await broker.topics()).includes(rejected.name)) {
-      const opened = await broker.producer(rejected, producer)
-      producers.set(rejected.name, Promise.resolve(opened))
-      refused = opened.checkpoint
-    }
-  } catch (error) {
-    await main.close()
+  // Where nothing was ever refused there is no topic, and none is made. It comes first: who is stopped in between, and wakes
+  // up behind another owner, is not the owner of this one any more, and cannot reject again what that one has.
+  const earlier = (await broker.topics()).includes(rejected.name) ? await broker.producer(rejected, producer) : undefined
+  if (earlier !== undefined) producers.set(rejected.name, Promise.resolve(earlier))
+  const refused = earlier?.checkpoint
+  const main = await broker.producer(topic, producer).catch(async (error: unknown) => {
+    await earlier?.close()
     throw error
-  }
+  })
 
   return {
     main,

@@ -256,6 +256,32 @@ await t.test('a source without checkpoints may send a row again that was refused
   t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 2)
 })
 
+await t.test('an input that is stopped while it opens, and wakes up behind another owner, rejects no row again', async t => {
+  const refusing = (end: number): Read => async function * ({ checkpoint, topic, reject }) {
+    for (let next = (checkpoint ?? 0) as number; next < end; next++) {
+      reject({ n: next }, 'bad')
+      yield { batch: fromRows(topic, [{ n: next, symbol: 'A' }]), checkpoint: next + 1 }
+    }
+  }
+  for (const stopAt of [1, 2]) {
+    const folder = t.testdir()
+    await live(folder, refusing(1))
+    let opened = 0
+    const stopping = (broker: Broker): Broker => ({
+      ...broker,
+      async producer (of, name) {
+        // Another process takes its place meanwhile.
+        if (++opened === stopAt) await live(folder, refusing(3))
+        return broker.producer(of, name)
+      }
+    })
+    await live(folder, refusing(3), { wrap: stopping }).catch((error: unknown) => t.match(error, { code: 'BROKER_FENCED' }))
+    await live(folder, refusing(3))
+    t.equal((await rowsIn(folder, rejectedTopic('rows'))).length, 3, `stopped before writer ${stopAt} is opened`)
+    t.equal((await rowsIn(folder)).length, 3)
+  }
+})
+
 await t.test('an input that was stopped before its first refused row, and wakes up behind another owner, rejects no row again', async t => {
   const folder = t.testdir()
   async function * refusing ({ checkpoint, topic, reject }: Context): AsyncGenerator<Chunk, void, void> {
