@@ -6,14 +6,14 @@ import type { Process, VirtualTime } from './virtual-time.ts'
 
 export const faultKinds = ['delay', 'lost', 'unanswered', 'partial', 'late', 'repeated', 'crash', 'pause', 'restart'] as const
 /**
- * delay        the answer takes up to a minute
+ * delay        the answer takes up to 20 s
  * lost         it never got there; the caller gets an error
  * unanswered   it was done; the caller gets an error
  * partial      some of it was done; the caller gets an error
- * late         the caller gets an error, and it is done up to a minute later
+ * late         the caller gets an error, and it is done up to 20 s later
  * repeated     it is done twice
  * crash        the process that calls is gone, before it is done or after
- * pause        the process that calls is stopped for up to a minute; another one may take its place
+ * pause        the process that calls is stopped for up to 20 s; another one may take its place
  * restart      the server that is called ends, with all that it had begun
  */
 export type FaultKind = typeof faultKinds[number]
@@ -41,7 +41,7 @@ export interface Disasters {
 }
 
 const often: readonly FaultKind[] = ['delay', 'lost', 'crash', 'pause']
-export const DELAY_MS_MAX = 60_000
+export const DELAY_MS_MAX = 20_000
 const rates = [0.01, 0.03, 0.1, 0.2]
 /** A process that ends at every tenth call does nothing else. */
 const rareness: Partial<Record<FaultKind, number>> = { crash: 0.3, pause: 0.15, restart: 0.2, delay: 0.5 }

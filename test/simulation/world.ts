@@ -94,10 +94,10 @@ export class World {
       pause: (process, ms) => { for (const keeper of keepers) keeper.pause(root(process), ms) }
     }, only)
     this.rows = sourceRows(10 + Math.floor(random() * 30), random)
-    this.rowMs = 50 + random() * 1000
-    this.reloadMs = 1000 + random() * 60_000
-    this.handoffMs = 1000 + random() * 30_000
-    this.graceMs = 1000 + random() * 60_000
+    this.rowMs = 50 + random() * 500
+    this.reloadMs = 3000 + random() * 30_000
+    this.handoffMs = 3000 + random() * 12_000
+    this.graceMs = 1000 + random() * 20_000
     const limits = (): { rows: number, ms: number, bytes: number } => ({ rows: 1 + Math.floor(random() * 20), ms: random() * 3000, bytes: 1e6 })
     this.flush = { streaming: limits(), lake: limits() }
     this.#folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'twolane-simulation-'))
@@ -144,7 +144,7 @@ export class World {
   }
 
   async run (): Promise<void> {
-    const calmAt = BEGIN + this.rows.length * this.rowMs + this.random() * 120_000
+    const calmAt = BEGIN + this.rows.length * this.rowMs + this.random() * 40_000
     await this.#until(() => this.time.now >= calmAt)
     this.faults.note('from here on all goes well')
     this.faults.on = false
