@@ -20,6 +20,8 @@ import type { Candidate, Step, Waiting } from './alert-state.ts'
 import type { Message } from './send.ts'
 
 const MESSAGES_AT_ONCE = 20
+/** After a start a destination that hangs looks well until its first time is over: nothing is said to be over before. */
+const SETTLED_MS = 120_000
 /** A message that is refused so often goes, where newer ones wait behind it. */
 const REFUSALS_MAX = 5
 const ranks: readonly Severity[] = ['error', 'warning', 'notice']
@@ -44,12 +46,14 @@ export class Alerts {
   readonly #parts: AlertParts
   #config = nothing
   #text: string | undefined
+  readonly #opened: number
   #trouble = ''
   #sending: Promise<void> | undefined
 
   constructor (parts: AlertParts) {
     this.#parts = parts
     this.#kept = new AlertState(parts.store.database)
+    this.#opened = this.#now()
     try {
       this.#config = parseAlerts(this.state.file ?? '', parts.env)
     } catch { /* A variable of it is gone; the file is read at the first look. */ }
@@ -114,6 +118,7 @@ export class Alerts {
       const resting = new Set<string>()
       for (const { name, during } of rules) if (during !== '' && !await this.#isOpen(during, now)) resting.add(name)
       const hidden = new Set(verdict.problems.flatMap(({ hides }) => hides.map(({ id }) => id)))
+      if (Math.abs(now - this.#opened) < SETTLED_MS) for (const { subject } of this.state.alerts) hidden.add(subject)
       const candidates = await this.#candidates(rules.filter(({ name }) => !resting.has(name)), verdict)
       const hushed = quiet !== undefined && isQuiet(quiet, now)
       this.#step({ now, candidates, rules, resting, hidden, url: this.#parts.url, quiet: severity => hushed && (quiet.letThrough === 'nothing' || ranks.indexOf(severity) > ranks.indexOf(quiet.letThrough)) })

@@ -186,6 +186,12 @@ await t.test('a message that nobody takes is kept and tried again, and health sa
   await alerts.test('ops')
   t.equal((JSON.parse(server.got.at(-1)?.body ?? '') as Message).alerts[0]?.kind, 'test')
 
+  await t.test('after a start nothing is said to be over until it had time to show', async t => {
+    const restarted = new Alerts(parts)
+    await restarted.watch({ problems: [] } as unknown as Verdict)
+    t.same(restarted.state.alerts.map(({ subject }) => subject).sort(), ['engine', 'lag_seconds{"pipeline":"quotes"}'])
+  })
+
   await t.test('what cannot be written down, as on a full disk, is told from memory, once', async t => {
     const { database } = parts.store
     const got = server.got.length
