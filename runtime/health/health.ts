@@ -34,6 +34,8 @@ export class Health {
   #looking: Promise<Verdict> | undefined
   #timer: NodeJS.Timeout | undefined
   #clock = Date.now() - performance.now()
+  /** The last time that the clock was set. */
+  #jump = { ms: 0, at: -Infinity }
   #closed = false
   /** Of the engine, at the look before. */
   #outOfSpace = 0
@@ -154,13 +156,19 @@ export class Health {
   /** A clock that jumps makes schedules and ages wrong. */
   #clockNotes (): Note[] {
     const moved = Date.now() - performance.now() - this.#clock
-    this.#clock += moved / 10
-    if (Math.abs(moved) < CLOCK_JUMP_MS) return []
-    return [{ part: 'clock', severity: 'warning', cause: `The clock of this machine was set ${moved > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(moved) / 1000)} s`, remedy: 'Schedules and ages of rows go by it: let it follow a time server (NTP).' }]
+    const hasJumped = Math.abs(moved) >= CLOCK_JUMP_MS
+    // Slow drift is followed.
+    this.#clock += hasJumped ? moved : moved / 10
+    if (hasJumped) this.#jump = { ms: moved, at: performance.now() }
+    const { ms, at } = this.#jump
+    if (performance.now() - at > JUMP_TOLD_MS) return []
+    return [{ part: 'clock', severity: 'warning', cause: `The clock of this machine was set ${ms > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(ms) / 1000)} s`, remedy: 'Schedules and ages of rows go by it: let it follow a time server (NTP).' }]
   }
 }
 
 const CLOCK_JUMP_MS = 5000
+/** So long it is worth a look. */
+const JUMP_TOLD_MS = 600_000
 /** The engine can merge again. */
 const ROOM_BYTES_MIN = 512 * 2 ** 20
 
