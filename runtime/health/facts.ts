@@ -46,7 +46,7 @@ export interface Disk {
 export interface Engine {
   /** Its clock minus ours. */
   readonly clockMs: number
-  /** Times that it found no room, since it was started. */
+  /** Times that it found no room, since it was started; 0 for a server's. */
   readonly outOfSpace: number
   /** Times that it could not read what it has stored, lately; 0 where it can now. */
   readonly unreadable: number
@@ -110,8 +110,8 @@ export class FactFinder {
   async find (canary: CanaryState, notes: readonly Note[]): Promise<Facts> {
     const { supervisor, clickhouse, warehouse, config, store, jobs, broker, fleet } = this.#platform
     const [engine, other, topics, disk] = await Promise.all([
-      known(() => askEngine(clickhouse)),
-      warehouse === clickhouse ? undefined : known(() => askEngine(warehouse)),
+      known(() => askEngine(clickhouse, config.clickhouse === 'embedded')),
+      warehouse === clickhouse ? undefined : known(() => askEngine(warehouse, false)),
       known(async () => new Map((await Promise.all((await broker.topics()).map(name => broker.inspect(name)))).filter(state => state !== undefined).map(state => [state.name, state]))),
       known(() => diskOf(config.dataFolder))
     ])
@@ -197,12 +197,14 @@ export async function known<T> (ask: () => Promise<T>, msMax = FACT_MS_MAX): Pro
   }
 }
 
-async function askEngine (url: string | undefined): Promise<Engine> {
+/** Errors only of an engine of our own: a server's are those of everybody, and want a right to be read. */
+async function askEngine (url: string | undefined, isOwn: boolean): Promise<Engine> {
   if (url === undefined) throw new Error('there is no ClickHouse')
   return withClient(url, async client => {
     const began = Date.now()
     const [row] = await client.rows<{ ms: string }>('SELECT toUnixTimestamp64Milli(now64(3)) AS ms')
     const clockMs = Number(row?.ms) - (began + Date.now()) / 2
+    if (!isOwn) return { clockMs, outOfSpace: 0, unreadable: 0 }
     const errors = await client.rows<{ name: string, value: string, lately: boolean }>(`SELECT name, toString(value) AS value, last_error_time > now() - ${LATELY_SECONDS} AS lately FROM system.errors WHERE name IN ('NOT_ENOUGH_SPACE', 'CORRUPTED_DATA', 'CANNOT_READ_ALL_DATA')`)
     const count = (name: string, isMeant: (one: { lately: boolean }) => boolean = () => true): number => Number(errors.find(one => one.name === name && isMeant(one))?.value ?? 0)
     // A query over a file that somebody gave may be unable to read it, too; a merge tries again and again.
