@@ -16,6 +16,7 @@ import type { LakeSources } from './lake-evidence.ts'
 import type { Lanes } from './lanes.ts'
 import type { Missing } from './missing.ts'
 import { countRows } from './removal.ts'
+import type { SeenFlips } from './seen-flips.ts'
 import { makeVersion } from './version.ts'
 import { warehouseTable } from './views.ts'
 import { checkDay, worst } from '../quality/check-day.ts'
@@ -46,8 +47,10 @@ export interface Handoff extends LakeSources {
   readonly realtimeDays: number
   /** ms since 1970: which days are over is told by it. */
   readonly today: number
-  /** After a flip, until the rows of before are removed. */
+  /** After this process has seen a flip, until the rows of before are removed. */
   readonly graceMs: number
+  /** Outlives a run. */
+  readonly seen: SeenFlips
   readonly now: () => number
   readonly only: { readonly topic?: string | undefined, readonly day?: string | undefined }
   onRows (rows: number): void
@@ -104,14 +107,17 @@ interface Known {
 }
 
 async function handOverDay (handoff: Handoff, dataset: Dataset, name: DayName, { current, rows }: Known): Promise<void> {
-  const { lanes, signal, now, graceMs, log } = handoff
+  const { lanes, signal, now, graceMs, seen, log } = handoff
   let missing: Missing = { rows: 0, conditions: [] }
   if (current !== undefined && current.cleanedAt === undefined) {
     // Rows that were delivered again below the boundary are seen by nobody before the next version: they do not wait.
-    const waits = now() < current.at + graceMs
+    const waits = seen.ageMs(current) < graceMs
     missing = await (waits ? missingIn : cleanUp)({ lanes, dataset, signal }, current)
     if (waits && missing.rows === 0) return
-    if (missing.rows === 0) log.info({ ...name, version: current.version }, 'Cleaned up after a handoff')
+    if (missing.rows === 0) {
+      seen.forget(current)
+      log.info({ ...name, version: current.version }, 'Cleaned up after a handoff')
+    }
   } else if (current !== undefined) {
     // What is below the boundary of a day that was cleaned up has been delivered again.
     missing = await cleanUp({ lanes, dataset, signal }, current)
@@ -142,6 +148,7 @@ async function handOverDay (handoff: Handoff, dataset: Dataset, name: DayName, {
     onCopied: handoff.onRows,
     check: async where => early ?? checkQuality(handoff, dataset, { where, name, lane: 'warehouse' })
   }, { ...name, offsets, current, sources: [...fresh > 0 ? [late] : [], ...missing.conditions], lake, revision: feed.revision })
+  seen.ageMs(flip)
   log.info({ ...name, version: flip.version, rows: flip.rows, hash: flip.hash }, 'Handed a day over to the warehouse')
 }
 

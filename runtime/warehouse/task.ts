@@ -15,6 +15,7 @@ import { handOver } from './handoff.ts'
 import type { Handoff, Waiting } from './handoff.ts'
 import type { LakeSources } from './lake-evidence.ts'
 import { openLanes } from './lanes.ts'
+import { SeenFlips } from './seen-flips.ts'
 import { ensureViews } from './views.ts'
 import { describeTable } from '../clickhouse/migrate.ts'
 
@@ -36,6 +37,8 @@ export interface HandoffParts extends LakeSources {
 
 /** Days that wait for their handoff, by name; the newest run says so. */
 export class WaitingDays {
+  /** Until when what flips have made superfluous stays. */
+  readonly flips = new SeenFlips()
   readonly #days = new Map<string, Waiting>()
 
   get all (): Waiting[] {
@@ -93,6 +96,7 @@ async function run (parts: HandoffParts, waiting: WaitingDays, { run, params, si
       signal,
       today: run.to,
       graceMs: only.graceMs,
+      seen: waiting.flips,
       now: Date.now,
       only,
       onRows: rows => progress({ rows }),

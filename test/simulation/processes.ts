@@ -14,6 +14,7 @@ import { alignCopies } from '../../runtime/warehouse/copies.ts'
 import { datasetsOf } from '../../runtime/warehouse/datasets.ts'
 import { withDataset } from '../../runtime/warehouse/dataset-lock.ts'
 import { handOver } from '../../runtime/warehouse/handoff.ts'
+import { SeenFlips } from '../../runtime/warehouse/seen-flips.ts'
 import { BEGIN, pipelineOf, topic } from './project.ts'
 import { pluginsOf, putFile } from './plugins.ts'
 import { isDead } from './virtual-time.ts'
@@ -120,10 +121,11 @@ export async function platform (world: World, process: Process): Promise<void> {
 /** The control side: handoff and compaction, one after the other. */
 export async function control (world: World, process: Process): Promise<void> {
   const { time, faults, random } = world
+  const seen = new SeenFlips()
   while (!isDead(process)) {
     await time.sleep(world.handoffMs * (0.5 + random()))
     try {
-      await handoff(world)
+      await handoff(world, seen)
       world.handoffs++
       if (random() < 0.5) await compact(world)
     } catch (error) {
@@ -133,7 +135,7 @@ export async function control (world: World, process: Process): Promise<void> {
   }
 }
 
-async function handoff (world: World): Promise<void> {
+async function handoff (world: World, seen: SeenFlips): Promise<void> {
   const { time, faults } = world
   const signal = new AbortController().signal
   const pipelines = [pipelineOf(world.revisions, world.flush)]
@@ -153,6 +155,7 @@ async function handoff (world: World): Promise<void> {
     realtimeDays: 1,
     today: BEGIN + 12 * 3_600_000,
     graceMs: world.graceMs,
+    seen,
     now: () => Date.now(),
     only: {},
     onRows: () => {},
