@@ -20,6 +20,7 @@ const scripts: ReadonlyArray<readonly [what: string, file: string, ...args: stri
   ['The embedded engine alone', 'engine.ts'],
   ['The web page: bytes and timings in Chromium', 'panel.ts', '5'],
   ['What a machine has to have, and what it costs a month', 'sizing.ts', '2', '5'],
+  ['Whether the time of a login tells who there is', 'login.ts', '200'],
   ['What it costs to keep logs and metrics', 'observe.ts', '5', '120']
 ]
 
