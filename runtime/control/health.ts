@@ -107,7 +107,10 @@ export function healthRoutes (app: FastifyInstance, platform: Platform): void {
   }, async request => {
     const { health } = platform.watch
     const { at, problems, canary, datasets, ...said } = await health.verdict()
-    const since = health.lookOf(principalOf(request).user)
+    const { user: who } = principalOf(request)
+    const since = health.lookOf(who)
+    // What somebody did themselves is no news to them.
+    const audit = platform.watch.auditSince(since).filter(({ user }) => user !== who)
     return {
       ...said,
       at: momentOf(at),
@@ -115,7 +118,7 @@ export function healthRoutes (app: FastifyInstance, platform: Platform): void {
       datasets: datasets.map(({ seconds, ...one }) => ({ ...one, seconds: seconds ?? null })),
       problems: problems.map(({ datasets, ...one }) => ({ ...one, since: momentOf(health.since(one, at)), touches: platform.watch.touches(datasets) })),
       since: momentOf(since),
-      changes: changesSince(since, platform.store.receipts(CHANGES_MAX), platform.watch.auditSince(since)).map(({ at, ...change }) => ({ at: momentOf(at), ...change }))
+      changes: changesSince(since, platform.store.receipts(CHANGES_MAX), audit).map(({ at, ...change }) => ({ at: momentOf(at), ...change }))
     }
   })
 

@@ -113,12 +113,13 @@ export async function settled (page: Page): Promise<void> {
   await page.locator('.skeleton').first().waitFor({ state: 'detached' })
 }
 
-/** Violations of the rules of axe-core, one line each; `rules`: these only. */
-export async function violations (page: Page, rules?: readonly string[]): Promise<string[]> {
+/** Violations of the rules of axe-core, one line each; `rules`: these only; `without`: selectors of what is not looked at. */
+export async function violations (page: Page, { rules, without = [] }: { readonly rules?: readonly string[], readonly without?: readonly string[] } = {}): Promise<string[]> {
   // An address of the page's own would be refused by its policy; what the debugger evaluates is not asked.
   if (!await page.evaluate<boolean>('"axe" in window')) await page.evaluate(axe.source)
   const options = rules === undefined ? { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] } : { runOnly: { type: 'rule', values: rules } }
-  const found = await page.evaluate<ReadonlyArray<{ id: string, help: string, nodes: ReadonlyArray<{ html: string }> }>>(`axe.run(document, ${JSON.stringify({ ...options, resultTypes: ['violations'] })}).then(({ violations }) => violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html }) => ({ html })) })))`)
+  const context = without.length === 0 ? 'document' : `{ exclude: ${JSON.stringify(without.map(selector => [selector]))} }`
+  const found = await page.evaluate<ReadonlyArray<{ id: string, help: string, nodes: ReadonlyArray<{ html: string }> }>>(`axe.run(${context}, ${JSON.stringify({ ...options, resultTypes: ['violations'] })}).then(({ violations }) => violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html }) => ({ html })) })))`)
   return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 200)).join(' | ')}`)
 }
 

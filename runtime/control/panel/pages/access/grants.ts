@@ -26,7 +26,7 @@ export function GrantsEditor ({ grants, onChange }: { readonly grants: readonly 
   // Inputs of columns and rows depend on it: they are not to change while they are used.
   if (data === undefined && loading) return html`<${Skeleton} lines=${2} />`
   return html`<div class="grants">
-    ${grants.length === 0 && html`<p class="faint">No grant: no dataset is seen.</p>`}
+    ${grants.length === 0 && html`<p class="faint">No grant of their own.</p>`}
     ${grants.map((grant, i) => html`<${GrantForm} key=${i} number=${i + 1} grant=${grant} datasets=${datasets} onChange=${(next: Grant) => onChange(grants.with(i, next))} onRemove=${() => onChange(grants.toSpliced(i, 1))} />`)}
     <div><button type="button" class="small" onClick=${() => onChange([...grants, { dataset: '', columns: null, where: null }])}><${Icon} name="plus" size=${12} />Add a grant</button></div>
   </div>`

@@ -1,5 +1,5 @@
 import { Icon } from '../../parts/icon.ts'
-import { classes, html, useEffect, useId, useState } from '../../kit/html.ts'
+import { classes, html, useEffect, useId, useRef, useState } from '../../kit/html.ts'
 import { count } from '../../kit/number.ts'
 import { useResource } from '../../kit/resource.ts'
 import type { VNode } from '../../kit/html.ts'
@@ -58,5 +58,9 @@ function useSymbols (dataset: string | undefined, typed: string): readonly Symbo
   }, [typed])
   const path = dataset === undefined || dataset === '' ? undefined : `/v1/datasets/${encodeURIComponent(dataset)}/symbols?limit=${SUGGESTED * 4}${asked === '' ? '' : `&q=${encodeURIComponent(asked)}`}`
   const words = typed.toLowerCase()
-  return (useResource<{ symbols: readonly SymbolRow[] }>(path).data?.symbols ?? []).filter(({ symbol }) => symbol.toLowerCase().includes(words)).slice(0, SUGGESTED)
+  const { data } = useResource<{ symbols: readonly SymbolRow[] }>(path)
+  // While those of what is typed now are on their way, those that were there can still be chosen.
+  const last = useRef<{ readonly dataset: string | undefined, readonly symbols: readonly SymbolRow[] }>({ dataset, symbols: [] })
+  if (data !== undefined || last.current.dataset !== dataset) last.current = { dataset, symbols: data?.symbols ?? [] }
+  return last.current.symbols.filter(({ symbol }) => symbol.toLowerCase().includes(words)).slice(0, SUGGESTED)
 }

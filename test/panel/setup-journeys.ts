@@ -1,24 +1,20 @@
 // Setup, access, quality and costs in a real Chromium, on a real platform: what a maintainer, an admin and an analyst do there.
 
-import t from 'tap'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../waiting.ts'
-import { adminToken, noChromium, openStage, overflow, phone, violations, visit } from './stage.ts'
+import { adminToken, visit } from './stage.ts'
 import type { Page } from 'playwright-core'
 import type { Test } from 'tap'
 import type { Stage } from './stage.ts'
 
 const password = 'a sentence that nobody guesses 7'
-const places = [
+export const setupPlaces = [
   '#/setup', '#/setup/sources', '#/setup/sources/new', '#/setup/destinations', '#/setup/destinations/new', '#/setup/sources/ticks/input.generate', '#/setup/files?file=pipelines/ticks.yaml', '#/setup/tests', '#/setup/backup', '#/setup/alerts', '#/setup/revisions', '#/setup/teardown/pipeline/desk',
   '#/access/me', '#/access/users', '#/access/users/nora', '#/access/teams', '#/access/roles', '#/access/roles/admin', '#/access/tokens', '#/access/why?user=nora&dataset=ticks', '#/access/audit', '#/access/review',
   '#/quality', '#/quality?tab=rules', '#/quality?tab=results', '#/quality?tab=rejected', '#/costs', '#/costs?tab=datasets', '#/costs?tab=what-if'
 ]
-/** Those whose forms and grids are the widest, for the looks that take longer. */
-const narrow = ['#/setup', '#/setup/sources/new', '#/setup/files?file=pipelines/ticks.yaml', '#/access/users/nora', '#/access/audit', '#/quality', '#/costs']
-
-const files = {
+export const setupFiles = {
   'schemas/measured.yaml': `description: Values that have a rule
 key: [symbol]
 fields:
@@ -29,21 +25,20 @@ quality:
 `,
   'pipelines/measured.yaml': `description: Values that have a rule
 schedule: manual
-input: { file: inbox/measured.csv }
+input: { file: measured/*.csv }
 topic: measured
 transforms: [{ mapping: measured }]
 outputs: [{ streaming-database: {} }]
 `,
-  'inbox/measured.csv': 'symbol,value\nAAPL,1\n'
+  'measured/one.csv': 'symbol,value\nAAPL,1\n'
 }
 
-await t.test('setup and access', { skip: noChromium }, async t => {
-  const stage = await openStage(t, files)
+export async function setUp (t: Test, stage: Stage): Promise<void> {
   await maintain(t, stage)
   await administer(t, stage)
   await analyse(t, stage)
-  await looks(t, stage)
-})
+  await walkDays(t, stage)
+}
 
 async function maintain (t: Test, stage: Stage): Promise<void> {
   const { page, context, complaints } = await stage.open({ token: adminToken })
@@ -97,7 +92,9 @@ async function maintain (t: Test, stage: Stage): Promise<void> {
 
   await t.test('what somebody else has written meanwhile is not overwritten, and what was typed is kept', async t => {
     await visit(page, stage, '#/home')
+    const read = page.waitForResponse(/files\/pipelines\/made\.yaml/)
     await visit(page, stage, '#/setup/files?file=pipelines/made.yaml')
+    await read
     const editor = page.getByRole('textbox', { name: 'pipelines/made.yaml' })
     t.match(await editor.inputValue(), /topc: made/, 'the mistake is still there to be corrected')
     await editor.fill((await editor.inputValue()).replace('topc: made', 'topic: made\ndescription: Mine'))
@@ -126,7 +123,8 @@ async function maintain (t: Test, stage: Stage): Promise<void> {
     await page.getByText('This is no JSON object').waitFor()
     await page.getByLabel('Fields').fill('{ "symbol": "AAPL" }')
     await context.clearCookies()
-    await page.getByRole('button', { name: 'Test the connection' }).first().click()
+    // The page may have noticed by itself already, and then nothing below the login can be clicked.
+    await page.getByRole('button', { name: 'Test the connection' }).first().dispatchEvent('click')
     await page.getByText('Your login has ended').waitFor()
     t.equal(await page.getByLabel('User').inputValue(), 'mia')
     t.equal(await page.evaluate('document.querySelector(":modal").getBoundingClientRect().width === innerWidth'), true, 'nobody reads on below the login')
@@ -136,7 +134,7 @@ async function maintain (t: Test, stage: Stage): Promise<void> {
     await page.getByRole('region', { name: 'Sample rows' }).getByText('AAPL').first().waitFor()
     await page.goto(`${stage.url}/#/home`)
     await page.goBack()
-    t.equal(await page.getByLabel('Fields').inputValue(), '{ "symbol": "AAPL" }', 'nor does Back')
+    t.match(await page.getByLabel('Fields').inputValue(), /"symbol": "AAPL"/, 'nor does Back')
     await context.close()
   })
 
@@ -231,38 +229,17 @@ async function analyse (t: Test, stage: Stage): Promise<void> {
   })
 }
 
-async function looks (t: Test, stage: Stage): Promise<void> {
-  const { page, context, complaints } = await stage.open({ token: adminToken })
-  const wide = page.viewportSize() ?? phone
-
+async function walkDays (t: Test, stage: Stage): Promise<void> {
   await t.test('the grid of days is walked with arrow keys, and says in words what a cell is', async t => {
+    const { page, context } = await stage.open({ token: adminToken })
     await visit(page, stage, '#/quality')
     const cells = page.locator('.heat a.cell')
     await cells.last().focus()
     await page.keyboard.press('ArrowLeft')
     t.match(await focused(page), /^measured, \d{4}-\d{2}-\d{2}: not checked$/)
     t.equal(await page.locator('.heat a.cell[tabindex="0"]').count(), 1, 'it is one stop of the keyboard')
+    await context.close()
   })
-
-  await t.test('each of these pages is accessible, fits a phone, and says nothing on the console', async t => {
-    for (const place of places) {
-      await visit(page, stage, place)
-      t.same(await violations(page), [], place)
-      if (!narrow.includes(place)) continue
-      await page.emulateMedia({ colorScheme: 'dark' })
-      t.same(await violations(page, ['color-contrast']), [], `${place} in the dark`)
-      await page.emulateMedia({ colorScheme: 'light' })
-    }
-    await page.setViewportSize(phone)
-    for (const place of places) {
-      await visit(page, stage, place)
-      t.ok(await overflow(page) <= 0, `${place} is not wider than a phone`)
-      if (narrow.includes(place)) t.same(await violations(page, ['target-size', 'scrollable-region-focusable']), [], `${place} on a phone`)
-    }
-    await page.setViewportSize(wide)
-    t.same(complaints, [])
-  })
-  await context.close()
 }
 
 function focused (page: Page): Promise<string> {

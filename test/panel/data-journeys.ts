@@ -1,17 +1,16 @@
 // Datasets, and questions about them, in a real Chromium: found, understood, asked, taken along.
 
-import t from 'tap'
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { eventually } from '../waiting.ts'
-import { adminToken, noChromium, openStage, overflow, phone, settled, violations, visit } from './stage.ts'
+import { adminToken, settled, visit } from './stage.ts'
 import type { Page } from 'playwright-core'
 import type { Test } from 'tap'
 import type { Stage } from './stage.ts'
 
 const day = (i: number): string => new Date(Date.UTC(2024, 0, 2 + i)).toISOString()
-const files = {
+export const dataFiles = {
   'schemas/daily.yaml': `description: Daily bars of a test
 owner: quants
 key: [symbol]
@@ -27,14 +26,13 @@ fields:
   'pipelines/daily.yaml': 'description: Daily bars, loaded by a job\nschedule: manual\ninput: { file: inbox/*.ndjson }\ntopic: daily\ntransforms: [{ mapping: daily }]\noutputs: [{ warehouse: {} }]\n',
   'inbox/daily.ndjson': ['AAPL', 'MSFT'].flatMap(symbol => Array.from({ length: 8 }, (_, i) => JSON.stringify({ symbol, at: day(i), open: 100 + i, high: 103 + i, low: 99 + i, close: 101 + i }))).join('\n')
 }
-const places = [
+export const dataPlaces = [
   '#/data', ...['overview', 'fields', 'sample', 'chart', 'quality', 'lineage', 'access', 'api', 'changes'].map(tab => `#/data/ticks?tab=${tab}`), '#/data/daily',
   '#/explore?dataset=daily&run=1&where=%5B%22close%22%2C%22%3E%22%2C102%5D', '#/explore?dataset=daily&kind=bars&every=1d&symbols=AAPL&run=1', '#/explore?dataset=ticks&kind=join&right=daily&last=1h',
   '#/explore?tab=sql', '#/explore?tab=saved', '#/explore?tab=exports'
 ]
 
-await t.test('datasets and questions', { skip: noChromium }, async t => {
-  const stage = await openStage(t, files)
+export async function ask (t: Test, stage: Stage): Promise<void> {
   const started = await stage.platform.api<{ id: string }>('POST', '/v1/jobs/daily/runs')
   const ended = await eventually('the daily bars', async () => {
     const { body } = await stage.platform.api<{ state: string, error: string }>('GET', `/v1/jobs/daily/runs/${started.body.id}`)
@@ -108,8 +106,7 @@ await t.test('datasets and questions', { skip: noChromium }, async t => {
 
   await takeAlong(t, stage)
   await sql(t, stage)
-  await looks(t, stage)
-})
+}
 
 async function takeAlong (t: Test, stage: Stage): Promise<void> {
   await t.test('an answer is taken along as a file, as code that runs, as an endpoint and as an export', async t => {
@@ -172,27 +169,6 @@ async function sql (t: Test, stage: Stage): Promise<void> {
     await visit(other.page, stage, '#/explore?tab=sql')
     await other.page.getByText('sql:read').waitFor()
     await other.context.close()
-  })
-}
-
-async function looks (t: Test, stage: Stage): Promise<void> {
-  await t.test('these pages are accessible, can be read in the dark, fit a phone, and say nothing on the console', async t => {
-    const { page, context, complaints } = await stage.open({ token: adminToken })
-    const wide = page.viewportSize() ?? phone
-    for (const place of places) {
-      await visit(page, stage, place)
-      if (place.includes('run=1')) await page.locator('.answer-foot').waitFor()
-      t.same(await violations(page), [], place)
-      await page.emulateMedia({ colorScheme: 'dark' })
-      t.same(await violations(page, ['color-contrast']), [], `${place} in the dark`)
-      await page.emulateMedia({ colorScheme: 'light' })
-      await page.setViewportSize(phone)
-      t.ok(await overflow(page) <= 0, `${place} is not wider than a phone`)
-      t.same(await violations(page, ['target-size', 'scrollable-region-focusable']), [], `${place} on a phone`)
-      await page.setViewportSize(wide)
-    }
-    t.same(complaints, [])
-    await context.close()
   })
 }
 
