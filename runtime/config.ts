@@ -21,6 +21,7 @@ import { readYaml } from './yaml.ts'
 import type { YamlFile } from './yaml.ts'
 
 export const logLevels = ['error', 'warn', 'info', 'debug', 'silent'] as const
+const userModes = ['none', 'keep', 'remove'] as const
 export const roles = ['any', 'worker'] as const
 const compressions = ['none', 'gzip', 'zstd'] as const
 const mechanisms = ['', 'plain', 'scram-sha-256', 'scram-sha-512'] as const
@@ -46,6 +47,8 @@ export interface PlatformConfig {
   readonly kafka: KafkaConfig | undefined
   /** `embedded`, or the address of ClickHouse with cluster and certificates in it (clickhouse/address.ts). */
   readonly clickhouse: string
+  /** Whether that server gets users of its own for those of the platform (sql/server-users.ts). */
+  readonly clickhouseUsers: typeof userModes[number]
   /** The ClickHouse that has the warehouse, written likewise; undefined: the same one. */
   readonly warehouse: string | undefined
   /** Days before today that the streaming database keeps, where a schema does not say otherwise. */
@@ -110,6 +113,7 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   clickhouse_ca_file: { variable: 'TWOLANE_CLICKHOUSE_CA_FILE', schema: { type: 'string', default: '', description: 'Certificate of the authority that signed that of ClickHouse (PEM), where the system does not know it.' } },
   clickhouse_certificate_file: { variable: 'TWOLANE_CLICKHOUSE_CERTIFICATE_FILE', schema: { type: 'string', default: '', description: 'Certificate of this client (PEM), where ClickHouse wants one; without a password in the address it says who the user is.' } },
   clickhouse_key_file: { variable: 'TWOLANE_CLICKHOUSE_KEY_FILE', schema: { type: 'string', default: '', description: 'Its private key (PEM).' } },
+  clickhouse_users: { variable: 'TWOLANE_CLICKHOUSE_USERS', schema: { type: 'string', enum: [...userModes], default: 'none', description: 'keep: the ClickHouse server gets a user for each token with the scope sql:read, with the same datasets, columns and rows, kept up to date; remove: those that it got are taken away at the start; none: its users are not looked at.' } },
   warehouse: { variable: 'TWOLANE_WAREHOUSE', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'http(s)://user:password@host:8123 of the ClickHouse that has the warehouse; empty: the same one.', writeOnly: true } },
   realtime_period: { variable: 'TWOLANE_REALTIME_PERIOD', schema: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', default: '7d', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. A schema can say otherwise for its topic.' } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
@@ -163,6 +167,7 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     dataFolder,
     kafka: await kafkaOf(root, value),
     clickhouse: clickhouseOf(root, value),
+    clickhouseUsers: clickhouseUsersOf(value),
     warehouse: warehouseOf(value),
     realtimeDays: Number.parseInt(value['realtime_period'] as string),
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
@@ -192,6 +197,12 @@ function clickhouseOf (root: string, value: Readonly<Record<string, Json>>): str
   })
   parseAddress(address)
   return address
+}
+
+function clickhouseUsersOf (value: Readonly<Record<string, Json>>): PlatformConfig['clickhouseUsers'] {
+  const mode = value['clickhouse_users'] as PlatformConfig['clickhouseUsers']
+  if (mode !== 'none' && value['clickhouse'] === 'embedded') throw new PlatformError('CONFIG_INVALID', `clickhouse_users is ${mode}, and the embedded ClickHouse has no users`, { remedy: 'Set clickhouse to the address of a server, or leave clickhouse_users out.' })
+  return mode
 }
 
 function warehouseOf (value: Readonly<Record<string, Json>>): string | undefined {

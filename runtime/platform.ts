@@ -22,6 +22,7 @@ import { failingTasks, openJobs } from './jobs/open.ts'
 import { groupOf } from './run.ts'
 import { rejectedTopic } from './schema.ts'
 import { tidyFiles } from './setup/journal.ts'
+import { keepServerUsers } from './sql/server-users.ts'
 import { Store } from './store.ts'
 import { openWatch } from './health/open.ts'
 import { Supervisor } from './supervisor.ts'
@@ -152,9 +153,9 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     follower.open()
     closers.push(() => follower.close(), keepTrimmed({ broker, supervisor, fleet, log }))
     const opened = Object.assign(platform, { fleet, jobs, observe, costs, peers: peersOf(fleet), restartEngine: clickhouse.restart?.bind(clickhouse) })
-    const watch = openWatch(opened)
-    closers.push(() => watch.close())
-    return Object.assign(opened, { watch })
+    const whole = Object.assign(opened, { watch: openWatch(opened) })
+    closers.push(() => whole.watch.close(), keepServerUsers(whole))
+    return whole
   } catch (error) {
     await close()
     throw error

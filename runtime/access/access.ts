@@ -66,6 +66,7 @@ export class Access {
   readonly #quota: RowQuota
   readonly #now: () => number
   readonly #rights = new WeakMap<Principal, Rights>()
+  readonly #listeners: Array<() => void> = []
   readonly #settling: NodeJS.Timeout
 
   constructor ({ database, dataFolder, secrets, now = Date.now, onTrouble = () => {} }: AccessOptions) {
@@ -146,6 +147,17 @@ export class Access {
    * to log in again.
    */
   change<T> (by: By, entry: Pick<Audited, 'action' | 'target' | 'detail'>, work: () => T): T {
+    const result = this.#changed(by, entry, work)
+    for (const listener of this.#listeners) listener()
+    return result
+  }
+
+  /** Called after each change of users, teams, roles, grants, passwords and tokens. Must not throw. */
+  onChange (listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  #changed<T> (by: By, entry: Pick<Audited, 'action' | 'target' | 'detail'>, work: () => T): T {
     const before = standingsOf(this.directory)
     try {
       return transaction(this.#database, () => {

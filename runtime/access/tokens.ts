@@ -73,6 +73,11 @@ export class Tokens {
     return this.#database.prepare('select 1 from access_tokens where id = ? and expires > ?').get(id, this.#now()) !== undefined
   }
 
+  /** Those of all users that hold now, with the SHA-256 of their secrets in hex. */
+  held (): Array<Token & { readonly hash: string }> {
+    return (this.#database.prepare('select * from access_tokens where expires > ? order by user, created, id').all(this.#now()) as Row[]).map(row => ({ ...tokenOf(row), hash: String(row['hash']) }))
+  }
+
   /** Of one user, or of all; also those that have expired. */
   list (user: string | undefined): Token[] {
     return (this.#database.prepare('select * from access_tokens where ?1 is null or user = ?1 order by user, created, id').all(user ?? null) as Row[]).map(tokenOf)

@@ -4,15 +4,19 @@ import { accessStatements, revokeStatements } from './access.ts'
 import type { AccessOptions, AccessState, AccessUser } from './access.ts'
 import type { ClickHouse } from './client.ts'
 
-/** Reads what has a name of ours. Throws DESTINATION_REFUSED where the user of the platform may not (SHOW ACCESS), or the engine has no users. */
+/**
+ * Reads what is ours: by its name, and users by their profile as well, which no user that somebody made themselves has.
+ * Throws DESTINATION_REFUSED where the user of the platform may not (SHOW ACCESS), or the engine has no users.
+ */
 export async function readAccess (client: ClickHouse): Promise<AccessState> {
-  const names = async (table: string): Promise<string[]> => (await client.rows<{ name: string }>(`SELECT name FROM system.${table} WHERE startsWith(name, 'twolane_')`)).map(({ name }) => name)
+  const names = async (sql: string): Promise<string[]> => (await client.rows<{ name: string }>(sql)).map(({ name }) => name)
+  const users = await names('SELECT name FROM system.users WHERE match(name, \'^twolane_.+[.][0-9a-f]{16}$\') AND name IN (SELECT user_name FROM system.settings_profile_elements WHERE inherit_profile = \'twolane_reader\')')
   const granted = await client.rows<{ user: string, role: string }>('SELECT user_name AS user, granted_role_name AS role FROM system.role_grants WHERE startsWith(user_name, \'twolane_\')')
   return {
-    users: new Map((await names('users')).map(name => [name, granted.filter(({ user }) => user === name).map(({ role }) => role)])),
-    roles: new Set((await names('roles')).filter(name => name.startsWith('twolane_rights_'))),
-    policies: new Set(await names('row_policies')),
-    quotas: new Set(await names('quotas'))
+    users: new Map(users.map(name => [name, granted.filter(({ user }) => user === name).map(({ role }) => role)])),
+    roles: new Set(await names('SELECT name FROM system.roles WHERE match(name, \'^twolane_rights_[0-9a-f]{16}$\')')),
+    policies: new Set(await names('SELECT name FROM system.row_policies WHERE match(short_name, \'^twolane_(others|rights_[0-9a-f]{16})$\')')),
+    quotas: new Set(await names('SELECT name FROM system.quotas WHERE match(name, \'^twolane_.+[.](quota|[0-9a-f]{16})$\')'))
   }
 }
 

@@ -6,9 +6,10 @@
 //   twolane_rights_<hash>       role: the columns of the datasets, and a row policy for each of them. The hash is over the
 //                               rights, so a role never changes; a user whose rights change gets another one
 //   twolane_others              row policy: where a dataset has policies, those who have none of these roles see it as before
-//   twolane_<user>              user, with one role and one quota
+//   twolane_<user>.<token>      user, for one token of somebody: with one role and at most one quota
+//   twolane_<user>.quota        quota of all tokens of somebody together: ClickHouse counts a user by one quota only
 //
-// A user has one role, with what all of their roles, teams and grants come to: ClickHouse would add up the columns of one
+// What has such a name and, of users, this profile, is ours; nothing else is touched. A user has one role, with what all of their roles, teams and grants come to: ClickHouse would add up the columns of one
 // grant and the rows of another, and show what neither lets through.
 
 import { createHash } from 'node:crypto'
@@ -30,13 +31,22 @@ export interface ViewRight {
   readonly condition: string | undefined
 }
 
-export interface AccessUser {
-  readonly user: string
-  /** SHA-256 of the password that the platform uses, in hex. */
-  readonly passwordHash: string
-  readonly rights: readonly ViewRight[]
+export interface AccessQuota {
+  /** The same for all who share it. */
+  readonly name: string
   readonly rowsPerDay: number | undefined
   readonly requestsPerSecond: number | undefined
+}
+
+export interface AccessUser {
+  /** `anna.<id of the token>`. */
+  readonly user: string
+  /** SHA-256 of the token, in hex, as the platform keeps it: the token is the password. */
+  readonly passwordHash: string
+  /** ms since 1970. */
+  readonly until: number
+  readonly rights: readonly ViewRight[]
+  readonly quota: AccessQuota | undefined
 }
 
 /** Of the server: what has a name of ours. */
@@ -46,7 +56,7 @@ export interface AccessState {
   readonly roles: ReadonlySet<string>
   /** Names such as `twolane_others ON data.quotes`. */
   readonly policies: ReadonlySet<string>
-  /** Users to whom a quota applies, by the name of the quota. */
+  /** Names of quotas. */
   readonly quotas: ReadonlySet<string>
 }
 
@@ -77,6 +87,7 @@ export function accessStatements (wanted: readonly AccessUser[], found: AccessSt
   const roles = new Map(users.map(({ rights }) => [roleOf(rights), rights]))
   const policies = policiesOf(roles, found.roles, on)
   const kept = new Set(users.map(({ user }) => nameOf(user)))
+  const quotas = quotasOf(users)
   const newRoles = [...roles].filter(([role]) => !found.roles.has(role))
   return [
     profile(limits, on),
@@ -85,9 +96,12 @@ export function accessStatements (wanted: readonly AccessUser[], found: AccessSt
     // Also where it is there: which roles it leaves out changes with them.
     ...policies.filter(({ name }) => name.startsWith(`${OTHERS} `) || !found.policies.has(name)).map(({ statement }) => statement),
     ...newRoles.flatMap(([role, rights]) => rights.map(right => grant(right, role, on))),
-    ...users.flatMap(user => userStatements(user, found, on)),
+    // A user is bounded before there is anything to be had.
+    ...users.flatMap(user => newUser(user, found, on)),
+    ...[...quotas].map(([name, { quota, users }]) => quotaStatement(name, { quota, users, isThere: found.quotas.has(name) }, on)),
+    ...users.flatMap(user => roleStatements(user, found, on)),
     ...[...found.users.keys()].filter(user => !kept.has(user)).map(user => `DROP USER IF EXISTS ${quoteName(user)}${on}`),
-    ...[...found.quotas].filter(quota => !kept.has(quota) || !hasQuota(users.find(({ user }) => nameOf(user) === quota))).map(quota => `DROP QUOTA IF EXISTS ${quoteName(quota)}${on}`),
+    ...[...found.quotas].filter(quota => !quotas.has(quota)).map(quota => `DROP QUOTA IF EXISTS ${quoteName(quota)}${on}`),
     ...[...found.roles].filter(role => !roles.has(role)).map(role => `DROP ROLE IF EXISTS ${quoteName(role)}${on}`),
     ...dropPolicies(found.policies, new Set(policies.map(({ name }) => name)), on)
   ]
@@ -105,7 +119,7 @@ export function revokeStatements (found: AccessState, { cluster }: Pick<AccessOp
   ]
 }
 
-/** `twolane_anna`: the user of ClickHouse that stands for one of the platform. */
+/** `twolane_anna.1f…`: the user of ClickHouse that stands for a token. */
 export function nameOf (user: string): string {
   return `${PREFIX}${user}`
 }
@@ -173,24 +187,42 @@ function grant ({ database, view, columns }: ViewRight, role: string, on: string
   return `GRANT${on} SELECT${only} ON ${quoteName(database)}.${quoteName(view)} TO ${quoteName(role)}`
 }
 
-function hasQuota (user: AccessUser | undefined): boolean {
-  return user?.rowsPerDay !== undefined || user?.requestsPerSecond !== undefined
+/** By name, with who shares them. */
+function quotasOf (users: readonly AccessUser[]): Map<string, { readonly quota: AccessQuota, readonly users: string[] }> {
+  const quotas = new Map<string, { readonly quota: AccessQuota, readonly users: string[] }>()
+  for (const { user, quota } of users) {
+    if (quota === undefined) continue
+    const known = quotas.get(nameOf(quota.name)) ?? { quota, users: [] }
+    known.users.push(nameOf(user))
+    quotas.set(nameOf(quota.name), known)
+  }
+  return quotas
 }
 
-function userStatements (user: AccessUser, found: AccessState, on: string): string[] {
+interface SharedQuota {
+  readonly quota: AccessQuota
+  readonly users: readonly string[]
+  readonly isThere: boolean
+}
+
+/** One that is there is altered: what was counted of the day stays. */
+function quotaStatement (name: string, { quota: { requestsPerSecond, rowsPerDay }, users, isThere }: SharedQuota, on: string): string {
+  const bound = (interval: string, what: string, max: number | undefined): string => `FOR INTERVAL 1 ${interval} ${max === undefined ? 'NO LIMITS' : `MAX ${what} = ${max}`}`
+  return `${isThere ? 'ALTER QUOTA' : 'CREATE QUOTA IF NOT EXISTS'} ${quoteName(name)}${on} NOT KEYED ${bound('second', 'queries', requestsPerSecond)}, ${bound('day', 'result_rows', rowsPerDay)} TO ${users.map(quoteName).join(', ')}`
+}
+
+/** A token keeps its secret and its end, so a user who is there stays as it is. */
+function newUser ({ user, passwordHash, until }: AccessUser, { users }: AccessState, on: string): string[] {
+  if (users.has(nameOf(user))) return []
+  return [`CREATE USER IF NOT EXISTS ${quoteName(nameOf(user))}${on} IDENTIFIED WITH sha256_hash BY ${quoteText(passwordHash)} VALID UNTIL ${quoteText(`${new Date(until).toISOString().slice(0, 19)}Z`)} SETTINGS PROFILE ${quoteText(PROFILE)}`]
+}
+
+function roleStatements (user: AccessUser, found: AccessState, on: string): string[] {
   const [name, role] = [nameOf(user.user), roleOf(user.rights)]
-  const before = found.users.get(name)
-  const identified = `IDENTIFIED WITH sha256_hash BY ${quoteText(user.passwordHash)}`
-  const old = (before ?? []).filter(one => one !== role)
-  const quotas = [
-    ...user.requestsPerSecond === undefined ? [] : [`FOR INTERVAL 1 second MAX queries = ${user.requestsPerSecond}`],
-    ...user.rowsPerDay === undefined ? [] : [`FOR INTERVAL 1 day MAX result_rows = ${user.rowsPerDay}`]
-  ]
+  const before = found.users.get(name) ?? []
   return [
     // The first one goes before the other comes, so that a user never has the rights of both.
-    ...old.map(one => `REVOKE${on} ${quoteName(one)} FROM ${quoteName(name)}`),
-    `${before === undefined ? 'CREATE USER IF NOT EXISTS' : 'ALTER USER'} ${quoteName(name)}${on} ${identified} SETTINGS PROFILE ${quoteText(PROFILE)}`,
-    ...before?.includes(role) === true ? [] : [`GRANT${on} ${quoteName(role)} TO ${quoteName(name)}`, `ALTER USER ${quoteName(name)}${on} DEFAULT ROLE ${quoteName(role)}`],
-    ...quotas.length === 0 ? [] : [`CREATE QUOTA OR REPLACE ${quoteName(name)}${on} KEYED BY user_name ${quotas.join(', ')} TO ${quoteName(name)}`]
+    ...before.filter(one => one !== role).map(one => `REVOKE${on} ${quoteName(one)} FROM ${quoteName(name)}`),
+    ...before.includes(role) ? [] : [`GRANT${on} ${quoteName(role)} TO ${quoteName(name)}`, `ALTER USER ${quoteName(name)}${on} DEFAULT ROLE ${quoteName(role)}`]
   ]
 }

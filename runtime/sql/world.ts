@@ -77,14 +77,21 @@ function short (name: string, lane: LaneName, granted: ReadonlyArray<{ readonly 
   return name === `${first}.${dataset}`
 }
 
-/** undefined: nothing of it may be seen. */
-function selectOf (name: string, columns: ReadonlyMap<string, string>, { columns: only, where }: DatasetGrant): string | undefined {
+/** What a grant lets through of a view with these columns: their names, and SQL that is true of the rows (undefined: all). undefined: nothing. */
+export function visibleOf (columns: ReadonlyMap<string, string>, { columns: only, where }: DatasetGrant): { readonly columns: readonly string[], readonly condition: string | undefined } | undefined {
   const visible = [...columns.keys()].filter(column => only === undefined || only.includes(column))
   const condition = where === undefined ? undefined : conditionOf(where, columns)
-  if (visible.length === 0 || (where !== undefined && condition === undefined)) return undefined
+  return visible.length === 0 || (where !== undefined && condition === undefined) ? undefined : { columns: visible, condition }
+}
+
+/** undefined: nothing of it may be seen. */
+function selectOf (name: string, of: ReadonlyMap<string, string>, grant: DatasetGrant): string | undefined {
+  const visible = visibleOf(of, grant)
+  if (visible === undefined) return undefined
+  const { columns, condition } = visible
   const point = name.indexOf('.')
   const table = quoteTable({ database: name.slice(0, point), table: name.slice(point + 1) })
-  return `SELECT ${visible.map(quoteName).join(', ')} FROM ${table}${condition === undefined ? '' : ` WHERE ${condition}`}`
+  return `SELECT ${columns.map(quoteName).join(', ')} FROM ${table}${condition === undefined ? '' : ` WHERE ${condition}`}`
 }
 
 function systemSelect (table: string, { system }: Catalog, database: string): string {
