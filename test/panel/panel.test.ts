@@ -102,6 +102,7 @@ async function walk (t: Test, stage: Stage): Promise<void> {
     t.equal(await page.evaluate('document.activeElement.className'), 'skip', 'the first stop leads past the navigation')
     await page.keyboard.press('Control+k')
     await page.getByRole('combobox').fill('p:tic')
+    await page.getByRole('option', { name: 'ticks' }).first().waitFor()
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'ticks' }).waitFor()
     t.equal(await page.evaluate('document.activeElement.id'), 'main', 'reading goes on at the new page')

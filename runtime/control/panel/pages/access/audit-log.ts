@@ -10,6 +10,7 @@ import { Loaded, ProblemBox } from '../../parts/problem.ts'
 import { Table } from '../../parts/table.ts'
 import { Time } from '../../parts/time.ts'
 import { act } from '../../parts/toast.ts'
+import { Typed } from '../../parts/typed.ts'
 import { addressOf, get, problemOf, send } from '../../kit/api.ts'
 import { html, useEffect, useState } from '../../kit/html.ts'
 import { count } from '../../kit/number.ts'
@@ -34,8 +35,8 @@ export function AuditLog (): VNode {
   const valueOf = (event: Event): string => (event.target as HTMLInputElement).value
   return html`<${Section} title="Audit log" note="newest first, UTC" actions=${html`<${Verify} /><button type="button" class="small" onClick=${download}><${Icon} name="down" size=${12} />Export all</button>`}>
     <div class="filters top narrow padded">
-      <${Labelled} label="User">${(control: Control) => html`<input ...${control} type="search" autocomplete="off" value=${user ?? ''} onChange=${(event: Event) => setQuery({ user: valueOf(event) })} />`}</${Labelled}>
-      <${Labelled} label="Action" hint="how it begins, such as token">${(control: Control) => html`<input ...${control} type="search" autocomplete="off" value=${action ?? ''} onChange=${(event: Event) => setQuery({ action: valueOf(event) })} />`}</${Labelled}>
+      <${Labelled} label="User">${(control: Control) => html`<${Typed} ...${control} type="search" autocomplete="off" value=${user ?? ''} onChange=${(user: string) => setQuery({ user })} />`}</${Labelled}>
+      <${Labelled} label="Action" hint="how it begins, such as token">${(control: Control) => html`<${Typed} ...${control} type="search" autocomplete="off" value=${action ?? ''} onChange=${(action: string) => setQuery({ action })} />`}</${Labelled}>
       <${Labelled} label="Outcome">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ outcome: valueOf(event) })}>${['', 'ok', 'refused', 'failed'].map(one => html`<option value=${one} selected=${one === (outcome ?? '')}>${one === '' ? 'all' : one}</option>`)}</select>`}</${Labelled}>
       <${Labelled} label="From">${(control: Control) => html`<input ...${control} type="date" value=${from ?? ''} onChange=${(event: Event) => setQuery({ from: valueOf(event) })} />`}</${Labelled}>
       <${Labelled} label="Before">${(control: Control) => html`<input ...${control} type="date" value=${to ?? ''} onChange=${(event: Event) => setQuery({ to: valueOf(event) })} />`}</${Labelled}>

@@ -6,6 +6,7 @@ import { Checks } from './checks.ts'
 import { Labelled } from '../../parts/form.ts'
 import { Icon } from '../../parts/icon.ts'
 import { Skeleton } from '../../parts/problem.ts'
+import { Typed } from '../../parts/typed.ts'
 import { html, useId } from '../../kit/html.ts'
 import { useResource } from '../../kit/resource.ts'
 import { may } from '../../kit/session.ts'
@@ -50,7 +51,7 @@ function GrantForm ({ number, grant, datasets, onChange, onRemove }: FormProps):
     <label class="tick"><input type="checkbox" checked=${columns === null} onChange=${() => onChange({ ...grant, columns: columns === null ? names : null })} /><span>All columns, also those that come later</span></label>
     ${columns !== null && (names.length > 0
       ? html`<${Checks} label="Columns" names=${names} chosen=${columns} onChange=${(next: readonly string[]) => onChange({ ...grant, columns: next })} />`
-      : html`<${Labelled} label="Columns" hint="Names with commas between them" error=${columns.length === 0 ? 'One at least.' : undefined}>${(control: Control) => html`<input ...${control} value=${columns.join(', ')} onChange=${(event: Event) => onChange({ ...grant, columns: (event.target as HTMLInputElement).value.split(',').map(one => one.trim()).filter(one => one !== '') })} />`}</${Labelled}>`)}
+      : html`<${Labelled} label="Columns" hint="Names with commas between them" error=${columns.length === 0 ? 'One at least.' : undefined}>${(control: Control) => html`<${Typed} ...${control} value=${columns.join(', ')} onChange=${(text: string) => onChange({ ...grant, columns: text.split(',').map(one => one.trim()).filter(one => one !== '') })} />`}</${Labelled}>`)}
     <${RowFilter} key=${known?.dataset} columns=${known?.columns ?? []} value=${where} onChange=${(next: Filter | null) => onChange({ ...grant, where: next })} />
     ${where !== null && html`<p class="faint small">Rows where ${filterWords(where)}.</p>`}
   </fieldset>`

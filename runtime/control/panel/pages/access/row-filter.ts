@@ -3,6 +3,7 @@
 
 import { Labelled } from '../../parts/form.ts'
 import { Icon } from '../../parts/icon.ts'
+import { Typed } from '../../parts/typed.ts'
 import { html, useState } from '../../kit/html.ts'
 import type { Comparison, Dataset, Filter, Scalar } from './shapes.ts'
 import type { Control } from '../../parts/form.ts'
@@ -46,7 +47,7 @@ function Condition ({ number, columns, part: [name, operator, value], onChange, 
     <select aria-label="Operator" onChange=${(event: Event) => choose(textOf(event))}>${(numeric ? forNumbers : forTexts).map(one => html`<option value=${one} selected=${one === operator}>${words[one] ?? one}</option>`)}</select>
     ${!operator.startsWith('is') && (isBoolean(column?.type ?? '')
       ? html`<select aria-label="Value" onChange=${(event: Event) => onChange([name, operator, textOf(event) === 'true'])}><option value="true" selected=${value === true}>true</option><option value="false" selected=${value !== true}>false</option></select>`
-      : html`<input aria-label="Value" type=${numeric && !list ? 'number' : 'text'} step="any" placeholder=${list ? 'AAPL, MSFT' : operator === 'like' ? 'AA%' : ''} value=${Array.isArray(value) ? value.join(', ') : value ?? ''} onChange=${(event: Event) => onChange([name, operator, list ? textOf(event).split(',').map(one => one.trim()).filter(one => one !== '').map(one => typed(one, numeric)) : typed(textOf(event), numeric)])} />`)}
+      : html`<${Typed} aria-label="Value" type=${numeric && !list ? 'number' : 'text'} step="any" placeholder=${list ? 'AAPL, MSFT' : operator === 'like' ? 'AA%' : ''} value=${Array.isArray(value) ? value.join(', ') : String(value ?? '')} onChange=${(text: string) => onChange([name, operator, list ? text.split(',').map(one => one.trim()).filter(one => one !== '').map(one => typed(one, numeric)) : typed(text, numeric)])} />`)}
     <button type="button" class="icon-only" aria-label=${`Remove condition ${number}`} onClick=${onRemove}><${Icon} name="close" size=${14} /></button>
   </div>`
 }

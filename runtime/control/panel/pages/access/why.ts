@@ -5,6 +5,7 @@ import { Labelled } from '../../parts/form.ts'
 import { Icon } from '../../parts/icon.ts'
 import { Section } from '../../parts/page.ts'
 import { Empty, Loaded } from '../../parts/problem.ts'
+import { Typed } from '../../parts/typed.ts'
 import { addressOf } from '../../kit/api.ts'
 import { html, useId } from '../../kit/html.ts'
 import { route, setQuery } from '../../kit/route.ts'
@@ -31,7 +32,7 @@ export function Why (): VNode {
       ${mayAsk && html`<${Labelled} label="Who">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ user: valueOf(event), token: undefined })}><option value="" selected=${user === undefined}>I (${owner.value?.user})</option>${(users.data?.users ?? []).map(one => html`<option value=${one.user} selected=${one.user === user}>${one.user}</option>`)}</select>`}</${Labelled}>`}
       <${Labelled} label="With the token">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ token: valueOf(event) })}><option value="" selected=${token === undefined}>logged in</option>${(tokens.data?.tokens ?? []).filter(one => user === undefined || one.user === user).map(({ id, title, user: owner }) => html`<option value=${id} selected=${id === token}>${title} (${owner})</option>`)}</select>`}</${Labelled}>
       <${Labelled} label="May do">${(control: Control) => html`<select ...${control} onChange=${(event: Event) => setQuery({ scope: valueOf(event) })}><option value="" selected=${scope === undefined}>anything</option>${Object.keys(scopes).map(name => html`<option value=${name} selected=${name === scope}>${name}</option>`)}</select>`}</${Labelled}>
-      <${Labelled} label="With the dataset">${(control: Control) => html`<input ...${control} list=${list} autocomplete="off" spellcheck=${false} placeholder="any" value=${dataset ?? ''} onChange=${(event: Event) => setQuery({ dataset: valueOf(event) })} />`}</${Labelled}>
+      <${Labelled} label="With the dataset">${(control: Control) => html`<${Typed} ...${control} list=${list} autocomplete="off" spellcheck=${false} placeholder="any" value=${dataset ?? ''} onChange=${(dataset: string) => setQuery({ dataset })} />`}</${Labelled}>
       <datalist id=${list}>${(datasets.data?.datasets ?? []).map(one => html`<option value=${one.dataset} />`)}</datalist>
     </div>
     ${scope !== undefined && html`<p class="faint small"><code>${scope}</code>: ${scopes[scope as keyof typeof scopes]}</p>`}
