@@ -10,7 +10,7 @@ import { checkYaml } from './check.ts'
 import { decoded, parseAddress, withParameters } from './clickhouse/address.ts'
 import { describe, PlatformError } from './errors.ts'
 import { coreScalar, interpolate } from './interpolate.ts'
-import { oidcOf, tlsOf } from './endpoint-config.ts'
+import { oidcOf, proxiesOf, tlsOf } from './endpoint-config.ts'
 import type { OidcConfig } from './endpoint-config.ts'
 import type { KafkaConfig } from './broker/kafka/options.ts'
 import type { Environment } from './interpolate.ts'
@@ -37,6 +37,8 @@ export interface PlatformConfig {
   readonly tls: { readonly cert: string, readonly key: string } | undefined
   /** Whether other machines may be answered without TLS. */
   readonly insecureHttp: boolean
+  /** Addresses and networks of proxies that are believed who asks. */
+  readonly trustedProxies: readonly string[]
   /** An OpenID Connect provider that people log in with; undefined: none. */
   readonly oidc: OidcConfig | undefined
   /** Where other machines reach it; empty: where it listens. */
@@ -86,6 +88,7 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   host: { variable: 'TWOLANE_HOST', schema: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' } },
   tls_certificate_file: { variable: 'TWOLANE_TLS_CERTIFICATE_FILE', schema: { type: 'string', default: '', description: 'Certificate with its chain (PEM); with tls_key_file the panel and the API speak HTTPS.' } },
   tls_key_file: { variable: 'TWOLANE_TLS_KEY_FILE', schema: { type: 'string', default: '', description: 'Its private key (PEM).' } },
+  trusted_proxies: { variable: 'TWOLANE_TRUSTED_PROXIES', schema: { type: 'string', default: '', description: 'Addresses and networks of proxies in front whose X-Forwarded-For is believed, separated by commas; without it everybody behind a proxy counts as one client, with one rate and one number of tries to log in.', examples: ['10.0.0.5, 10.1.0.0/24'] } },
   insecure_http: { variable: 'TWOLANE_INSECURE_HTTP', schema: { type: 'boolean', default: false, description: 'Answer other machines without TLS: for a proxy in front that speaks it.' } },
   oidc_issuer: { variable: 'TWOLANE_OIDC_ISSUER', schema: { type: 'string', pattern: '^(?:https?://[^\\s]+)?$', default: '', description: 'Address of an OpenID Connect provider that people log in with; empty: none.' } },
   oidc_client_id: { variable: 'TWOLANE_OIDC_CLIENT_ID', schema: { type: 'string', default: '', description: 'What the provider knows the platform as.' } },
@@ -163,6 +166,7 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     advertisedUrl: value['advertised_url'] as string,
     tls: await tlsOf(root, value),
     insecureHttp: value['insecure_http'] as boolean,
+    trustedProxies: proxiesOf(value),
     oidc: oidcOf(value),
     dataFolder,
     kafka: await kafkaOf(root, value),

@@ -1,6 +1,7 @@
 // What config/platform.yaml says of the control panel's own server: TLS, and a provider to log in with.
 
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { describe, PlatformError } from './errors.ts'
@@ -55,4 +56,16 @@ export function oidcOf (values: Values): OidcConfig | undefined {
     roles.set(group, [...roles.get(group) ?? [], role])
   }
   return { issuer, clientId, clientSecret: values['oidc_client_secret'] as string, title: values['oidc_title'] as string, roles }
+}
+
+/** Throws CONFIG_INVALID for what is no address or network: a proxy that is believed says who everybody is. */
+export function proxiesOf (values: Values): string[] {
+  const proxies = (values['trusted_proxies'] as string).split(',').map(text => text.trim()).filter(text => text !== '')
+  for (const proxy of proxies) {
+    const [address = '', bits, ...more] = proxy.split('/')
+    const bitsMax = isIP(address) === 6 ? 128 : 32
+    if (isIP(address) > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 8 && Number(bits) <= bitsMax))) continue
+    throw new PlatformError('CONFIG_INVALID', `trusted_proxies: ${JSON.stringify(proxy)} is no address, and no network of at least 8 bits`, { remedy: 'Write the addresses of the proxies, such as 10.0.0.5, 10.1.0.0/24 or fd00::5, separated by commas.' })
+  }
+  return proxies
 }

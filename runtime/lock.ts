@@ -8,7 +8,8 @@ import { describe, PlatformError } from './errors.ts'
  * the operating system's, held through SQLite. Throws DATA_FOLDER_IN_USE, naming the owner.
  */
 export function lockFolder (folder: string): { release (): void } {
-  makeFolder(resolve(folder))
+  // What it holds, rows and hashes of passwords, is nobody else's.
+  makeFolder(resolve(folder), 0o700)
   const ownerFile = join(folder, 'owner')
   const database = openDatabase(folder)
   try {
@@ -30,11 +31,11 @@ export function lockFolder (folder: string): { release (): void } {
 }
 
 /** Folder by folder: Node's own way never ends where the file system makes none, such as below /proc. */
-function makeFolder (folder: string): void {
+function makeFolder (folder: string, mode?: number): void {
   if (existsSync(folder)) return
   if (dirname(folder) !== folder) makeFolder(dirname(folder))
   try {
-    mkdirSync(folder)
+    mkdirSync(folder, mode === undefined ? {} : { mode })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(folder, cause)
   }

@@ -1,7 +1,7 @@
 // What the control side keeps: one SQLite database, `control.db`, in the data folder.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makeFolder, writeDurably } from './durable.ts'
@@ -24,12 +24,14 @@ export class Store {
   constructor (dataFolder: string) {
     this.#folder = dataFolder
     mkdirSync(dataFolder, { recursive: true })
-    this.#database = new DatabaseSync(join(dataFolder, 'control.db'), { timeout: 5000 })
+    const file = join(dataFolder, 'control.db')
+    keepPrivate(file)
+    this.#database = new DatabaseSync(file, { timeout: 5000 })
     try {
       this.#prepare()
     } catch (cause) {
       this.#database.close()
-      throw new PlatformError('CONFIG_INVALID', `The state of the control side cannot be used: ${describe(cause)}`, { where: join(dataFolder, 'control.db'), remedy: 'Where the file is damaged, bring the newest backup back into an empty data folder: npx twolane restore <place>.', cause })
+      throw new PlatformError('CONFIG_INVALID', `The state of the control side cannot be used: ${describe(cause)}`, { where: file, remedy: 'Where the file is damaged, bring the newest backup back into an empty data folder: npx twolane restore <place>.', cause })
     }
   }
 
@@ -115,4 +117,14 @@ export class Store {
 
 function sha256 (text: string): string {
   return createHash('sha256').update(text).digest('hex')
+}
+
+/** Also in a folder that others may read; what SQLite puts beside the file gets the same rights. */
+function keepPrivate (file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o600))
+    chmodSync(file, 0o600)
+  } catch {
+    // A file of another user: whether it can be used at all, SQLite says next.
+  }
 }

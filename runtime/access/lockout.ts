@@ -2,6 +2,7 @@
 // as long. Others can still log in as that user, so nobody is locked out by somebody else's guesses. An unknown user is
 // treated alike: the answer does not tell who there is.
 
+import { clientOf } from './client-address.ts'
 import type { DatabaseSync } from 'node:sqlite'
 
 const FREE_FAILURES = 5
@@ -23,16 +24,18 @@ export class Lockout {
 
   /** Seconds until this address may try again as this user; 0: now. */
   waitSeconds (user: string, address: string): number {
-    const found = this.#database.prepare('select until from access_failures where user = ? and address = ?').get(user, address) as { until: number } | undefined
+    const client = clientOf(address)
+    const found = this.#database.prepare('select until from access_failures where user = ? and address = ?').get(user, client) as { until: number } | undefined
     return Math.max(0, Math.ceil(((found?.until ?? 0) - this.#now()) / 1000))
   }
 
   fail (user: string, address: string): void {
+    const client = clientOf(address)
     const now = this.#now()
-    const found = this.#database.prepare('select failures, at from access_failures where user = ? and address = ?').get(user, address) as { failures: number, at: number } | undefined
+    const found = this.#database.prepare('select failures, at from access_failures where user = ? and address = ?').get(user, client) as { failures: number, at: number } | undefined
     const failures = 1 + (found === undefined || found.at < now - MEMORY_MS ? 0 : found.failures)
     const wait = failures < FREE_FAILURES ? 0 : Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES))
-    this.#database.prepare('insert into access_failures values (?1, ?2, ?3, ?4, ?5) on conflict do update set failures = ?3, at = ?4, until = ?5').run(user, address, failures, now, now + wait)
+    this.#database.prepare('insert into access_failures values (?1, ?2, ?3, ?4, ?5) on conflict do update set failures = ?3, at = ?4, until = ?5').run(user, client, failures, now, now + wait)
     if (found === undefined) {
       this.#database.prepare('delete from access_failures where at < ?').run(now - MEMORY_MS)
       this.#database.prepare('delete from access_failures where rowid in (select rowid from access_failures order by at desc limit -1 offset ?)').run(FAILURES_MAX)
@@ -40,7 +43,7 @@ export class Lockout {
   }
 
   succeed (user: string, address: string): void {
-    this.#database.prepare('delete from access_failures where user = ? and address = ?').run(user, address)
+    this.#database.prepare('delete from access_failures where user = ? and address = ?').run(user, clientOf(address))
   }
 
   /** Forgets all failures of a user: an admin has set a new password. */

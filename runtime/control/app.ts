@@ -19,6 +19,7 @@ import { explainRoutes } from './explain.ts'
 import { addHeaders, checkControl, makeGuard } from './guard.ts'
 import { gatewayRoutes } from './gateway.ts'
 import { healthRoutes } from './health.ts'
+import { takeJson } from './json-body.ts'
 import { jobRoutes } from './jobs.ts'
 import { clientRoutes } from './client.ts'
 import { liveRoutes } from './live.ts'
@@ -47,7 +48,7 @@ import { seriesRoutes } from './series.ts'
 import { statusRoutes } from './status.ts'
 import { teamRoutes } from './teams.ts'
 import { tokenRoutes } from './tokens.ts'
-import { limitSockets } from './sockets.ts'
+import { countedBut, limitSockets } from './sockets.ts'
 import { testRoutes } from './tests.ts'
 import { topicRoutes } from './topics.ts'
 import { userRoutes } from './users.ts'
@@ -84,6 +85,8 @@ export interface AppOptions {
 export async function makeApp (platform: Platform, { limits = clientLimits, live = liveLimits, table = new RouteTable() }: AppOptions = {}): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
+    // Else everybody behind a proxy would be one client, whom anybody can have locked out.
+    trustProxy: platform.config.trustedProxies.length === 0 ? false : [...platform.config.trustedProxies],
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
     connectionTimeout: limits.idleMsMax,
@@ -99,10 +102,11 @@ export async function makeApp (platform: Platform, { limits = clientLimits, live
     clientErrorHandler: answerBrokenRequest
   })
   app.server.maxConnections = limits.socketsMax
-  limitSockets(app.server, { perAddressMax: limits.socketsPerAddressMax })
+  limitSockets(app.server, { perAddressMax: limits.socketsPerAddressMax, isCounted: countedBut(platform.config.trustedProxies) })
   // With the schema of what is wrong, so that an error can say what would be right. A query string is text, whatever it says. In a body a null is not a false, nor a 0.
   const [text, json] = [true, false].map(coerceTypes => new Ajv({ coerceTypes, useDefaults: true, allowUnionTypes: true, verbose: true })) as [Ajv, Ajv]
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? json : text).compile(schema as object))
+  takeJson(app)
   // A body of YAML is the text of a pipeline file, one of plain text is SQL.
   app.addContentTypeParser(['application/yaml', 'text/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) => done(null, body))
 

@@ -9,6 +9,7 @@
 //   site     a browser says where a request comes from; one from another site changes nothing
 
 import { BlockList, isIP } from 'node:net'
+import { clientOf } from '../access/client-address.ts'
 import { PlatformError } from '../errors.ts'
 import { authenticate, checkCsrf } from './authenticate.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -101,17 +102,18 @@ export function makeGuard (platform: Platform, { requestsPerSecondMax, wrongToke
   const routes = new RateLimit({ perSecond: 1, burst: 1 })
   return (request, reply) => {
     const now = performance.now()
-    slowDown(reply, addresses.take(request.ip, now))
+    const client = clientOf(request.ip)
+    slowDown(reply, addresses.take(client, now))
     checkHost(platform.config, request)
     checkSite(request)
     // What there is not, is told only to those who are known.
     const { access = 'known', perMinute } = request.routeOptions.config
-    if (perMinute !== undefined) slowDown(reply, routes.take(`${request.ip} ${request.routeOptions.url}`, now, { perSecond: perMinute / 60, burst: perMinute }))
+    if (perMinute !== undefined) slowDown(reply, routes.take(`${client} ${request.routeOptions.url}`, now, { perSecond: perMinute / 60, burst: perMinute }))
     const known = authenticate(platform, request)
     request.principal = known?.principal
     request.session = known?.session
     if (known === undefined && access !== 'anyone') {
-      slowDown(reply, wrongTokens.take(request.ip, now))
+      slowDown(reply, wrongTokens.take(client, now))
       void reply.header('www-authenticate', 'Bearer realm="twolane"')
       throw unauthorized(platform)
     }
@@ -166,6 +168,8 @@ function slowDown (reply: FastifyReply, seconds: number, who = 'This address'): 
 }
 
 function checkHost ({ host }: PlatformConfig, request: FastifyRequest): void {
+  // Of two, somebody in front could have gone by the other one.
+  if (request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1) throw new PlatformError('REQUEST_INVALID', 'The header Host comes twice')
   if (!isLoopback(host)) return
   const name = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname
   if (name === undefined || !isLoopback(name)) throw new PlatformError('REQUEST_REFUSED', 'The platform listens on this machine only and does not answer to that host name', { remedy: 'Use 127.0.0.1 or localhost.' })

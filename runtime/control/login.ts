@@ -1,6 +1,6 @@
 // The way in: the first user, login, logout, and the login at an identity provider.
 
-import { dropSession, sessionSecret, setSession } from './session-cookie.ts'
+import { dropSession, isSecure, sessionSecret, setSession } from './session-cookie.ts'
 import { done, password, scopeName, text, userName } from './access-forms.ts'
 import { checkPassword } from '../access/passwords.ts'
 import { PlatformError } from '../errors.ts'
@@ -69,7 +69,7 @@ export function loginRoutes (app: FastifyInstance, platform: Platform): void {
     note(request, { action: 'login', target: user, user })
     const opened = await access.login({ user, password, address: request.ip })
     note(request, { isWritten: true })
-    endOld(request)
+    endOld(platform, request)
     return enter(platform, reply, opened)
   })
 
@@ -84,13 +84,13 @@ export function loginRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   if (oidc !== undefined) providerRoutes(app, platform, new Provider(oidc, access))
+}
 
-  /** The session that the browser had before is nobody's any more. */
-  function endOld (request: FastifyRequest): void {
-    const secret = sessionSecret(platform, request)
-    const old = secret === undefined ? undefined : access.sessions.find(secret)
-    if (old !== undefined) access.sessions.end(old.id)
-  }
+/** The session that the browser had before is nobody's any more. */
+function endOld (platform: Platform, request: FastifyRequest): void {
+  const secret = sessionSecret(platform, request)
+  const old = secret === undefined ? undefined : platform.access.sessions.find(secret)
+  if (old !== undefined) platform.access.sessions.end(old.id)
 }
 
 /** Throws REQUEST_INVALID for a name that means something else. */
@@ -115,7 +115,7 @@ function providerRoutes (app: FastifyInstance, platform: Platform, provider: Pro
     schema: { summary: 'Sends the browser to the identity provider', tags: ['access'], response: { 302: { description: 'To the provider', type: 'null' } } }
   }, async (request, reply) => {
     const { flow, url } = await provider.begin(backOf(platform, request))
-    return reply.setCookie(FLOW_COOKIE, flow, { ...options, secure: request.protocol === 'https' }).redirect(url, 302)
+    return reply.setCookie(FLOW_COOKIE, flow, { ...options, secure: isSecure(platform, request) }).redirect(url, 302)
   })
 
   app.get('/v1/login/oidc/callback', {
@@ -132,6 +132,7 @@ function providerRoutes (app: FastifyInstance, platform: Platform, provider: Pro
     const { [FLOW_COOKIE]: flow = '' } = request.cookies
     const opened = await provider.finish({ flow, back: backOf(platform, request), query: request.url.split('?')[1] ?? '', address: request.ip })
     note(request, { user: opened.user, target: opened.user, isWritten: true })
+    endOld(platform, request)
     setSession(platform, reply, opened.secret)
     return reply.clearCookie(FLOW_COOKIE, options).redirect('/#/home', 302)
   })

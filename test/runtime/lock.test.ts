@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { lockFolder } from '../../runtime/lock.ts'
@@ -25,6 +26,20 @@ function lockElsewhere (folder: string): { readonly process: ChildProcess, said 
   child.stdout.on('data', (text: Buffer) => { said += String(text) })
   return { process: child, said: () => said }
 }
+
+await t.test('what it makes is nobody else\'s: rows, and hashes of passwords', t => {
+  const base = t.testdir()
+  const folder = join(base, 'new', 'data')
+  lockFolder(folder).release()
+  const modeOf = (path: string): number => statSync(path).mode & 0o777
+  t.equal(modeOf(folder), 0o700)
+  chmodSync(folder, 0o755)
+  writeFileSync(join(folder, 'control.db'), '', { mode: 0o644 })
+  const store = new Store(folder)
+  t.strictSame(readdirSync(folder).filter(name => name.startsWith('control.db')).map(name => modeOf(join(folder, name))), [0o600, 0o600, 0o600])
+  store.close()
+  t.end()
+})
 
 await t.test('a second process gets DATA_FOLDER_IN_USE at once, naming the owner', async t => {
   const folder = t.testdir()

@@ -5,6 +5,7 @@ import t from 'tap'
 import { Access } from '../../../runtime/access/access.ts'
 import { ChainCheck } from '../../../runtime/access/audit-chain.ts'
 import { Audit } from '../../../runtime/access/audit.ts'
+import { clientOf } from '../../../runtime/access/client-address.ts'
 import { checkGrants, combine, covers, matches, narrow } from '../../../runtime/access/grants.ts'
 import { Lockout } from '../../../runtime/access/lockout.ts'
 import { checkPassword, hashPassword, isPassword } from '../../../runtime/access/passwords.ts'
@@ -106,6 +107,10 @@ await t.test('item 6: guesses wait longer and longer, for that user from that ad
   t.equal(lockout.lockedUntil('anna'), clock.now + 900_000)
   clock.now += 2 * HOUR_MS
   t.equal(lockout.lockedUntil('anna'), undefined)
+  for (let i = 0; i < 5; i++) lockout.fail('dora', `2001:db8:0:7:${i}::${i}`)
+  t.ok(lockout.waitSeconds('dora', '2001:db8::7:ffff:0:0:1') > 0, 'whoever has a network of IPv6 has one number of tries')
+  t.equal(lockout.waitSeconds('dora', '2001:db8:0:8::1'), 0)
+  t.strictSame(['::1', '::ffff:10.1.2.3', '2001:db8::1', 'fe80::1%eth0', '10.1.2.3', 'unknown'].map(clientOf), ['0:0:0:0::/64', '10.1.2.3', '2001:db8:0:0::/64', 'fe80:0:0:0::/64', '10.1.2.3', 'unknown'])
   lockout.fail('anna', '10.0.0.1')
   t.equal(lockout.waitSeconds('anna', '10.0.0.1'), 0, 'an hour later it is forgotten')
   for (let i = 0; i < 5; i++) lockout.fail('anna', '10.0.0.1')

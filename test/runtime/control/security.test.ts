@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { checkExposure, isLoopback } from '../../../runtime/control/guard.ts'
+import { readConfig } from '../../../runtime/config.ts'
 import { RateLimit } from '../../../runtime/control/rate-limit.ts'
 import { withoutPaths } from '../../../runtime/control/public-form.ts'
 import { openEndpoint, pipeline, schema, token } from './endpoint.ts'
@@ -65,6 +66,10 @@ await t.test('the guard of the endpoint', async t => {
     isProblem(await ask('PUT', '/v1/pipelines/trades', { headers: { 'content-type': 'application/yaml' }, payload: 'x'.repeat(2 ** 20 + 1) }), 413, 'BODY_TOO_LARGE')
     isProblem(await ask('PUT', '/v1/pipelines/trades', { headers: { 'content-type': 'application/json' }, payload: '{"topic":' }), 400, 'REQUEST_INVALID')
     isProblem(await ask('POST', '/v1/query', { headers: { 'content-type': 'text/plain' }, payload: 'select 1' }), 503, 'ENGINE_UNAVAILABLE')
+    for (const body of ['['.repeat(100_000), `{"a":${'{"a":'.repeat(5000)}1${'}'.repeat(5001)}`, `{"where":${'{"and":['.repeat(5000)}1${']}'.repeat(5000)}}`]) {
+      for (const url of ['/v1/login', '/v1/changes', '/v1/data/trades.json', '/v1/queries']) isProblem(await ask('POST', url, { headers: { 'content-type': 'application/json' }, payload: body }), 400, 'REQUEST_INVALID')
+    }
+    isProblem(await ask('POST', '/v1/login', { payload: { user: '['.repeat(90), password: '\\"[{'.repeat(30) } }), 401, 'UNAUTHORIZED')
     isProblem(await ask('POST', '/v1/propose', { payload: { topic: 'x', input: { plugin: 'nope', options: {} } } }), 400, 'REQUEST_INVALID')
     t.equal((await ask('POST', '/v1/alerts/silences', { payload: { matches: 'x', hours: 48.9646266554313 } })).statusCode, 200, 'part of an hour')
     isProblem(await ask('POST', '/v1/query?format=../x', { headers: { 'content-type': 'text/plain' }, payload: 'select 1' }), 422, 'REQUEST_INVALID')
@@ -173,6 +178,7 @@ await t.test('slow and broken clients are cut off', async t => {
   t.match(await say(`PUT /v1/pipelines/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/yaml\r\nContent-Length: 100\r\n\r\nx`), /^(?:HTTP\/1.1 408 |$)/, 'a body that does not end')
   t.match(await say('this is no request\r\n\r\n'), /^HTTP\/1.1 400 .*problem\+json/s)
   t.match(await say(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1.1 431 .*"instance":/s)
+  t.match(await say('GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 400 .*comes twice/s)
   t.match(await say('GET /readyz HTTP/1.0\r\n\r\n'), /^HTTP\/1.1 403 /, 'a request without a host')
   t.match(await say('TRACE /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 (?:401|405) /)
 })
@@ -208,8 +214,13 @@ await t.test('what other machines can reach needs a token that a person has set'
     t.ok(isLoopback(host), host)
     checkExposure({ host, adminToken: undefined, tls: undefined, insecureHttp: false })
   }
-  const { ask } = await openEndpoint(t, files, { env: { TWOLANE_HOST: '0.0.0.0', TWOLANE_INSECURE_HTTP: 'true' } })
+  const { ask, platform } = await openEndpoint(t, files, { env: { TWOLANE_HOST: '0.0.0.0', TWOLANE_INSECURE_HTTP: 'true', TWOLANE_TRUSTED_PROXIES: '10.1.0.0/16, fd00::5' } })
   t.equal((await ask('GET', '/v1/pipelines', { headers: { host: 'platform.example' } })).statusCode, 200, 'any name, as it can be reached by any')
+  for (const [remoteAddress, client] of [['10.1.2.3', '192.0.2.7'], ['fd00::5', '192.0.2.7'], ['10.2.2.3', '10.2.2.3']] as const) {
+    await ask('POST', '/v1/backups', { remoteAddress, headers: { 'x-forwarded-for': '198.51.100.1, 192.0.2.7' } })
+    t.equal(platform.access.audit.read({ limit: 1 }).entries[0]?.address, client, `item 23: who is behind ${remoteAddress}`)
+  }
+  for (const proxies of ['proxy.example', '0.0.0.0/0', '10.0.0.0/33', '::/0']) await t.rejects(readConfig({ root: platform.root, env: { TWOLANE_TRUSTED_PROXIES: proxies } }), { code: 'CONFIG_INVALID' }, proxies)
 })
 
 await t.test('paths of the project become relative, other texts stay', async t => {
