@@ -1,6 +1,7 @@
 // Files that survive a crash. A file's bytes and its name are two things to a file system: the bytes are durable after
 // fsync of the file, the name after fsync of the folder that holds it.
 
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PlatformError } from './errors.ts'
@@ -42,6 +43,30 @@ export async function syncFolder (path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/** `writeDurably` for what may not wait, such as the middle of a transaction. */
+export function writeDurablySync (path: string, content: string, { mode = 0o666 }: { readonly mode?: number } = {}): void {
+  const aside = `${path}.tmp`
+  const file = openSync(aside, 'w', mode)
+  try {
+    writeFileSync(file, content)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(aside, path)
+  syncNow(dirname(path))
+}
+
+/** Makes the bytes of a file durable, or the names in a folder. */
+export function syncNow (path: string): void {
+  const opened = openSync(path, 'r')
+  try {
+    fsyncSync(opened)
+  } finally {
+    closeSync(opened)
   }
 }
 

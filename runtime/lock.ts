@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { syncNow } from './durable.ts'
 import { describe, PlatformError } from './errors.ts'
 
 /**
@@ -36,6 +37,7 @@ function makeFolder (folder: string, mode?: number): void {
   if (dirname(folder) !== folder) makeFolder(dirname(folder))
   try {
     mkdirSync(folder, mode === undefined ? {} : { mode })
+    syncNow(dirname(folder))
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(folder, cause)
   }

@@ -1,11 +1,12 @@
 // What the control side keeps: one SQLite database, `control.db`, in the data folder.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makeFolder, writeDurably } from './durable.ts'
+import { makeFolder, writeDurably, writeDurablySync } from './durable.ts'
 import { describe, PlatformError } from './errors.ts'
+import { syncOpened } from './sqlite.ts'
 import type { KeptRevision } from './kept-revision.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Receipt } from './receipt.ts'
@@ -42,6 +43,7 @@ export class Store {
       create table if not exists paused (pipeline text primary key) strict;
       create table if not exists secrets (name text primary key, hash text not null) strict;
     `)
+    syncOpened(join(this.#folder, 'control.db'))
   }
 
   /** For those who keep something of their own in it, in tables of their own. */
@@ -78,9 +80,9 @@ export class Store {
     if (this.#hash('admin') !== undefined) return undefined
     const token = `tl_${randomBytes(32).toString('base64url')}`
     const file = join(this.#folder, ADMIN_TOKEN_FILE)
-    // The mode holds for a new file only.
-    rmSync(file, { force: true })
-    writeFileSync(file, `${token}\n`, { mode: 0o600 })
+    // The mode holds for a new file only. Durable before the hash is: otherwise a power cut leaves a token that nobody knows.
+    rmSync(`${file}.tmp`, { force: true })
+    writeDurablySync(file, `${token}\n`, { mode: 0o600 })
     this.#database.prepare('insert into secrets values (?, ?)').run('admin', sha256(token))
     return token
   }

@@ -4,7 +4,7 @@
 //   data/control.db       the newest million entries
 //   data/audit/<first>-<last>.ndjson    older ones, moved there whole before the database lets go of them
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { transaction } from '../sqlite.ts'
 import { ChainCheck, FIRST_HASH, hashOf } from './audit-chain.ts'
@@ -218,7 +218,7 @@ function writeLines (folder: string, name: string, rows: readonly Row[]): void {
   const aside = join(folder, `${name}.tmp`)
   const file = openSync(aside, 'w', 0o600)
   try {
-    for (const row of rows) writeSync(file, `${JSON.stringify(entryOf(row))}\n`)
+    for (const row of rows) writeFileSync(file, `${JSON.stringify(entryOf(row))}\n`)
     fsyncSync(file)
   } finally {
     closeSync(file)

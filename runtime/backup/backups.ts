@@ -18,6 +18,7 @@ import type { BackupPlace } from './place.ts'
 
 const CHECKS_MAX = 1000
 const REQUESTS_MAX = 100
+const PLACES_MAX = 20
 const DAY_MS = 86_400_000
 /** A daily backup may be late by half a day. */
 const AGE_MS_MAX = 1.5 * DAY_MS
@@ -50,6 +51,7 @@ export class Backups {
     this.#database = platform.store.database
     this.#database.exec(`
       create table if not exists backups (id text primary key, at integer not null, place text not null) strict;
+      create table if not exists backup_places (place text primary key, since integer not null) strict;
       create table if not exists backup_checks (id text primary key, at integer not null, ok integer not null, detail text not null) strict;
     `)
   }
@@ -57,6 +59,11 @@ export class Backups {
   /** Empty: none is set, and no backup is made by itself. */
   get address (): string {
     return this.#platform.config.backupTo
+  }
+
+  /** Throws BACKUP_REFUSED where none is set. */
+  checkPlace (): void {
+    if (this.address === '') throw new PlatformError('BACKUP_REFUSED', 'No place for backups is set', { remedy: 'Set backup_to in config/platform.yaml, or name one: npx twolane backup --to folder.' })
   }
 
   /** A word for the params of a run, which stands for the place. */
@@ -114,14 +121,26 @@ export class Backups {
   /** What health is told. */
   notes (now = Date.now()): Note[] {
     if (this.address === '') return [{ part: 'backup', severity: 'notice', cause: 'No backups are made: no place for them is set', remedy: 'Set backup_to in config/platform.yaml, to a folder on another disk or a bucket.' }]
-    const last = this.#database.prepare('select max(at) as at from backups').get() as { at: number | null }
-    const since = last.at ?? this.#since
-    if (now - since > AGE_MS_MAX) return [{ part: 'backup', severity: 'error', cause: last.at === null ? 'No backup was ever made' : `The newest backup is ${Math.round((now - last.at) / DAY_MS * 10) / 10} days old`, remedy: 'Look at the runs of the job backup.' }]
+    const last = this.lastAt
+    const since = last ?? this.#since(now)
+    if (now - since > AGE_MS_MAX) return [{ part: 'backup', severity: 'error', cause: last === undefined ? `No backup was made since the place for them was set, ${daysText(now - since)} ago` : `The newest backup is ${daysText(now - last)} old`, remedy: 'Look at the runs of the job backup: npx twolane job show backup.' }]
     const bad = this.#database.prepare('select detail from backup_checks where ok = 0 and id = (select id from backup_checks order by at desc limit 1)').get() as { detail: string } | undefined
     return bad === undefined ? [] : [{ part: 'backup', severity: 'error', cause: `The newest backup that was tried could not be brought back: ${bad.detail}`, remedy: 'Make a new one, and look at the disk of the backups.' }]
   }
 
-  readonly #since = Date.now()
+  /** When the newest one was made that is known here, ms since 1970; undefined: none was. */
+  get lastAt (): number | undefined {
+    return (this.#database.prepare('select max(at) as at from backups').get() as { at: number | null }).at ?? undefined
+  }
+
+  /** Since when one could have been made: since that place was set for the first time, whatever was started since. */
+  #since (now: number): number {
+    const known = this.#database.prepare('select since from backup_places where place = ?').get(this.address) as { since: number } | undefined
+    if (known !== undefined) return known.since
+    this.#database.prepare('insert into backup_places (place, since) values (?, ?)').run(this.address, now)
+    this.#database.prepare('delete from backup_places where place in (select place from backup_places order by since desc limit -1 offset ?)').run(PLACES_MAX)
+    return now
+  }
 
   #checkOf (id: string): Check | undefined {
     const row = this.#database.prepare('select at, ok, detail from backup_checks where id = ?').get(id) as { at: number, ok: number, detail: string } | undefined
@@ -153,6 +172,10 @@ export class Backups {
       place.close()
     }
   }
+}
+
+function daysText (ms: number): string {
+  return `${Math.round(ms / DAY_MS * 10) / 10} days`
 }
 
 const made = new WeakMap<object, Backups>()

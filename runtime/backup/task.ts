@@ -14,6 +14,7 @@ export function backupTask (platform: Opening): Task {
     id: 'backup',
     description: 'Makes a backup of everything, keeps the newest ones, and brings one back into a scratch place when it is asked to',
     schedule: config.backupTo === '' ? { ...manual, retries: 0, timeoutMs: TIMEOUT_MS } : { ...manual, when: { kind: 'cron', expression: '40 2 * * *', timeZone: 'UTC' }, retries: 2, timeoutMs: TIMEOUT_MS },
+    check: ({ place }) => { if (place === undefined) backupsOf(platform).checkPlace() },
     run: context => run(platform, context)
   }
 }

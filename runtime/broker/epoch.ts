@@ -1,7 +1,9 @@
 // A topic whose file was taken away begins anew, but not at offsets it has used before: destinations and records of what
 // has landed know rows by their offset, and would take new rows for old ones. How often a topic began stands beside it.
 
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { writeDurablySync } from '../durable.ts'
+import { PlatformError } from '../errors.ts'
 
 /** 10^12 rows: no topic reaches the next epoch, and 2^53 has room for 8,000 of them. */
 const EPOCH_ROWS = 2 ** 40
@@ -12,10 +14,8 @@ export function firstOffset (path: string, anew: boolean): number {
   const known = read(sidecar)
   if (!anew) return (known ?? 0) * EPOCH_ROWS
   const epoch = known === undefined ? 0 : known + 1
-  const file = openSync(sidecar, 'w')
-  writeSync(file, String(epoch))
-  fsyncSync(file)
-  closeSync(file)
+  // Invariant 6: half of it, or nothing, would be an epoch of before.
+  writeDurablySync(sidecar, String(epoch))
   return epoch * EPOCH_ROWS
 }
 
@@ -25,10 +25,15 @@ export function offsetBehind (path: string, next: readonly number[]): number {
 }
 
 function read (sidecar: string): number | undefined {
+  let text: string
   try {
-    return Number.parseInt(readFileSync(sidecar, 'utf8'), 10) || 0
+    text = readFileSync(sidecar, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
+  if (/^\d+$/.test(text.trim())) return Number(text)
+  throw new PlatformError('BROKER_FRAME_CORRUPT', `The number of the topic's epoch is damaged: ${JSON.stringify(text.slice(0, 40))}`, {
+    where: sidecar, remedy: 'Write a number into it that is larger than the greatest offset of this topic at any destination, divided by 2^40.'
+  })
 }

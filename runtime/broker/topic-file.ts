@@ -11,8 +11,9 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { syncNow } from '../durable.ts'
 import { PlatformError } from '../errors.ts'
-import { transaction } from '../sqlite.ts'
+import { syncOpened, transaction } from '../sqlite.ts'
 import type { StatementSync, SQLInputValue } from 'node:sqlite'
 
 const schema = `
@@ -42,11 +43,19 @@ export class TopicFile {
       mkdirSync(dirname(file), { recursive: true })
       return new DatabaseSync(file, { timeout: BUSY_MS })
     })
-    this.run(() => {
-      this.#database.exec('pragma page_size = 16384; pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = full')
-      this.#database.exec(schema)
-    })
-    this.#addTimes()
+    try {
+      this.run(() => {
+        this.#database.exec('pragma page_size = 16384; pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = full')
+        this.#database.exec(schema)
+        syncOpened(file)
+        // The folder may be new, too.
+        syncNow(dirname(dirname(file)))
+      })
+      this.#addTimes()
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   /** All of `work` or nothing of it, durable when it returns. */
@@ -81,9 +90,9 @@ export class TopicFile {
       return work()
     } catch (error) {
       if (error instanceof PlatformError) throw error
-      const { errcode, message } = error as { errcode?: number, message: string }
+      const { errcode, code, message } = error as { errcode?: number, code?: string, message: string }
       const primary = (errcode ?? 0) & 0xff
-      if (primary === 13) throw new PlatformError('DISK_FULL', `No space is left for the topic: ${message}`, { where: this.file, remedy: 'Free some space; the pipeline goes on by itself.', cause: error })
+      if (primary === 13 || code === 'ENOSPC') throw new PlatformError('DISK_FULL', `No space is left for the topic: ${message}`, { where: this.file, remedy: 'Free some space; the pipeline goes on by itself.', cause: error })
       if (primary === 11 || primary === 26) throw new PlatformError('BROKER_FRAME_CORRUPT', `The topic's file is damaged: ${message}`, { where: this.file, remedy: 'Restore it from a backup, or move it away to begin an empty topic.', cause: error })
       throw new PlatformError('BROKER_UNAVAILABLE', `The topic cannot be read or written: ${message}`, { where: this.file, cause: error })
     }

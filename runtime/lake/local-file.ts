@@ -72,7 +72,8 @@ async function download (objects: Objects, name: string, handle: FileHandle, sig
     signal?.throwIfAborted()
     const part = await objects.read(name, { from: bytes, to: bytes + PART_BYTES })
     if (part === undefined || part.length === 0) return { bytes, sha256: hash.digest('hex') }
-    await handle.write(part, 0, part.length, bytes)
+    // Behind the part before, and all of it.
+    await handle.writeFile(part)
     hash.update(part)
     bytes += part.length
     if (part.length < PART_BYTES) return { bytes, sha256: hash.digest('hex') }

@@ -76,7 +76,8 @@ async function store (encoded: Promise<ReadableStream<Uint8Array>>, path: string
   let bytes = 0
   try {
     for await (const part of await encoded) {
-      await file.write(part)
+      // Not `write`, which may write less than it was given where the disk is about to be full.
+      await file.writeFile(part)
       hash.update(part)
       bytes += part.length
     }

@@ -65,7 +65,11 @@ class ManifestTable implements LakeTable {
       for (let attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt++) {
         const state = await this.#newest()
         const open = withoutRepeats(state, change)
-        if (open === undefined) return this.#shown(state)
+        if (open === undefined) {
+          // A commit of another life counts, once it is durable.
+          if (state.seq > 0) await this.#objects.confirm(commitName(this.topic, state.seq))
+          return this.#shown(state)
+        }
         const commit = nextCommit(this.topic, state, open, this.#now())
         if (await this.#put(state, commit)) {
           if (commit.full !== undefined) await this.#removeOld(commit.seq)

@@ -32,7 +32,7 @@ export async function takeOver (objects: Objects, table: LakeTable): Promise<num
 
 async function fileOf (objects: Objects, topic: string, { name, bytes }: ObjectEntry): Promise<LakeFile | undefined> {
   const [, date, last] = /^.*\/date=(\d{4}-\d{2}-\d{2})\/([^/]+)\.parquet$/.exec(name) ?? []
-  const [, partition, from, to] = new RegExp(`^${topic.replaceAll('.', '\\.')}-(\\d+)-(\\d{20})-(\\d{20})$`).exec(last ?? '') ?? []
+  const [, partition, from, to] = new RegExp(`^${topic.replaceAll('.', '\\.')}-(\\d+)-(\\d{20})-(\\d{20})(?:-[0-9a-f]{12})?$`).exec(last ?? '') ?? []
   if (date === undefined || partition === undefined) return undefined
   const { rows, schema } = await footerOf(objects, name, bytes)
   if (rows === 0) return undefined

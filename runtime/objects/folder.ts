@@ -5,12 +5,16 @@ import { makeFolder, moveFile, storageError, syncFolder } from '../durable.ts'
 import type { ByteRange, ObjectEntry, Objects } from './objects.ts'
 
 const scratchName = '_tmp'
+/** A lake has a folder a day. */
+const CONFIRMED_MAX = 10_000
 
 /** Objects as files below one folder. A rename or a link makes a whole file appear at once; both need one file system. */
 export class FolderObjects implements Objects {
   readonly address: string
   readonly scratch: string
   readonly #owner: string
+  /** Folders whose own names are durable, as this process has seen to it. */
+  readonly #confirmed = new Set<string>()
 
   constructor (root: string, owner: string) {
     this.address = root
@@ -25,7 +29,7 @@ export class FolderObjects implements Objects {
   put (name: string, file: string): Promise<void> {
     return this.#attempt(async () => {
       const path = join(this.address, name)
-      await makeFolder(dirname(path))
+      await this.#folderOf(path)
       await moveFile(file, path)
     })
   }
@@ -33,7 +37,7 @@ export class FolderObjects implements Objects {
   putIfAbsent (name: string, content: Uint8Array): Promise<boolean> {
     return this.#attempt(async () => {
       const path = join(this.address, name)
-      await makeFolder(dirname(path))
+      await this.#folderOf(path)
       const aside = this.scratchFile()
       try {
         await writeSynced(aside, content)
@@ -47,6 +51,14 @@ export class FolderObjects implements Objects {
       } finally {
         await this.discard(aside)
       }
+    })
+  }
+
+  confirm (name: string): Promise<void> {
+    return this.#attempt(async () => {
+      const path = join(this.address, name)
+      await this.#folderOf(path)
+      await syncFolder(dirname(path))
     })
   }
 
@@ -102,6 +114,20 @@ export class FolderObjects implements Objects {
       // Removed since the folder was read.
       if (found !== undefined) yield { name: path, bytes: found.size, modifiedAt: found.mtimeMs }
     }
+  }
+
+  /** Makes the folder of a file, and sure of it where it is there: whoever made it may have been killed before its name was durable. */
+  async #folderOf (path: string): Promise<void> {
+    const folder = dirname(path)
+    await makeFolder(folder)
+    if (this.#confirmed.has(folder)) return
+    for (let above = dirname(folder); above.length >= this.address.length; above = dirname(above)) await syncFolder(above)
+    await syncFolder(dirname(this.address)).catch((error: unknown) => {
+      // A lake may lie in a folder that others own and that cannot be read.
+      if (codeOf(error) !== 'EACCES') throw error
+    })
+    if (this.#confirmed.size >= CONFIRMED_MAX) this.#confirmed.clear()
+    this.#confirmed.add(folder)
   }
 
   async #attempt<T> (task: () => Promise<T>): Promise<T> {

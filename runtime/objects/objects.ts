@@ -32,6 +32,8 @@ export interface Objects {
    * unlike any other: after an answer that was lost, an equal content counts as one's own.
    */
   putIfAbsent (name: string, content: Uint8Array): Promise<boolean>
+  /** Resolves when what was found under the name is durable: whoever wrote it may have been killed before it was. */
+  confirm (name: string): Promise<void>
   /** The content or a part of it; a range may reach beyond the end. undefined: there is nothing under the name. */
   read (name: string, range?: ByteRange): Promise<Uint8Array | undefined>
   /** All whose names begin with `prefix`, ascending by name. */

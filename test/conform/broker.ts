@@ -239,7 +239,7 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     t.strictSame((await readAll(await assignOne(other, topic, 'slow'))).rows, range(3, 10))
   },
 
-  'a new group starts at the earliest row': async (t, { broker }) => {
+  'a new group starts at the earliest row (Benthos: can send and receive data isolated)': async (t, { broker }) => {
     const topic = makeTopic()
     const empty = await assignOne(broker, topic, 'before')
     const producer = await broker.producer(topic, 'writer')
@@ -307,7 +307,7 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     t.pass('all of them ended')
   },
 
-  'an intent survives reopening, and a commit clears it': async (t, { broker, again }) => {
+  'an intent survives reopening, its rows come again, and a commit clears it (Benthos: respects checkpointed offsets)': async (t, { broker, again }) => {
     const topic = makeTopic()
     await (await broker.producer(topic, 'writer')).append([rowsOf(topic, 0, 10)])
     const consumer = await broker.consumer(topic, 'readers')
@@ -322,6 +322,7 @@ const claims: Record<string, (t: Test, bench: Bench) => Promise<void>> = {
     const reopened = await other.consumer(topic, 'readers')
     const [second] = await assign(reopened) as [Assignment]
     t.strictSame({ ...second.committed }, { offset, state: undefined, intent })
+    t.strictSame((await readAll(second)).rows, range(0, 10), 'in order')
     t.ok(second.epoch > first.epoch, 'the epoch grows with each owner')
     await second.commit(next, 1)
     await reopened.close()

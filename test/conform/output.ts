@@ -84,7 +84,7 @@ const claims: Record<string, (stage: Stage) => Promise<void>> = {
     for (const [name, option] of Object.entries(plugin.options)) t.match(option.description, /\S/, `${name} is described`)
   },
 
-  'rows arrive once and in order, over many flushes': async stage => {
+  'rows arrive once and in order, over many flushes (Benthos: can send many message batches)': async stage => {
     await deliver(stage, { committed: 0, intent: undefined }, 950)
     stage.t.strictSame(await stage.destination.rows(), kept(0, 950))
   },
@@ -105,7 +105,7 @@ const claims: Record<string, (stage: Stage) => Promise<void>> = {
     stage.t.strictSame(structuredClone(batch.columns), copy)
   },
 
-  'an empty batch is nothing, and closing twice is harmless': async stage => {
+  'an empty batch is nothing, and closing twice is harmless (Benthos: can open and close)': async stage => {
     const { sink } = await open(stage)
     await sink.write(stage.source.batchOf(0, 0))
     await sink.flush({ partition: 0, from: 0, to: 1 })
@@ -142,7 +142,7 @@ const claims: Record<string, (stage: Stage) => Promise<void>> = {
     await sink.close()
   },
 
-  'after a failed flush the rows come again, and none is passed over': async stage => {
+  'after a failed flush the rows come again, and none is passed over (Benthos: at least once delivery)': async stage => {
     const { t, destination } = stage
     if (destination.break === undefined) return
     const ledger: Ledger = { committed: 0, intent: undefined }

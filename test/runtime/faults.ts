@@ -53,6 +53,9 @@ export default {
       if (how === 'throw') throw new Error('boom')
       if (how === 'spin') for (let i = 0; ; i++) i %= 7
       return batch
+    }, snapshot () {
+      if (how === 'state') throw new Error('boom')
+      return null
     } }
   }
 }`,
@@ -64,6 +67,7 @@ export default {
   async open ({ how, at }) {
     if (at === 'open') await misbehave(how)
     return {
+      async own () { if (at === 'own') await misbehave(how) },
       async write () {
         if (at === 'write') await misbehave(how)
         if (at === 'later') { await new Promise(resolve => setTimeout(resolve, 10)); await misbehave(how) }

@@ -49,6 +49,7 @@ export class Bucket {
         if (there === undefined || this.#overwrites) set(name, content)
         return there === undefined || this.#overwrites || Buffer.compare(there.bytes, content) === 0
       }),
+      confirm: async () => {},
       read: (name, range) => call(`read ${name}`, [], () => {
         const bytes = objects.get(name)?.bytes
         return range === undefined ? bytes : bytes?.subarray(range.from, range.to)
