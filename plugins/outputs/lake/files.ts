@@ -14,6 +14,8 @@ const groupRowsMax = 65_536
 const groupBytesMax = 16 * 2 ** 20
 /** Between a file and its commit: much less than the age at which a file that nobody has committed may be removed. */
 const commitMsMax = KEEP_MS / 4
+/** Of sha256, in the name of a file: it is told from few others of the same range. */
+const HASH_CHARACTERS = 12
 
 interface Place {
   readonly objects: Objects
@@ -90,9 +92,10 @@ export class PartitionFiles {
       else added.push(await this.#put(file, bounds, orphans))
     }
     if (Date.now() - began > commitMsMax) throw new PlatformError('DESTINATION_UNAVAILABLE', 'It took hours to write a file; it is written again')
-    await table.commit({ add: added })
+    const listed = new Set((await table.commit({ add: added })).files.map(({ name }) => name))
     this.#files = []
-    for (const name of orphans) await this.#place.objects.delete(name)
+    // Also one of its own: an owner that wakes up behind this one may have committed the range first.
+    for (const name of [...orphans, ...added.map(({ name }) => name)]) if (!listed.has(name)) await this.#place.objects.delete(name)
   }
 
   /** Removes what was not flushed. */
@@ -107,7 +110,9 @@ export class PartitionFiles {
     const { objects, events, context: { topic, metrics } } = this.#place
     const { bytes, sha256 } = await file.writer.finish()
     const wanted = `${topic.name}/date=${file.day}/${topic.name}-${bounds.partition}-${digits(bounds.from)}-${digits(bounds.to)}`
-    const name = await this.#free(wanted, orphans)
+    // By its content: an owner that wakes up behind another one may cut the same rows into other groups, and must not put its
+    // file where the manifest has that one's.
+    const name = await this.#free(wanted, sha256.slice(0, HASH_CHARACTERS), orphans)
     await objects.put(name, file.writer.path)
     metrics.count('files_written')
     metrics.count('files_bytes', bytes)
@@ -115,14 +120,15 @@ export class PartitionFiles {
   }
 
   /**
-   * The name for a file. What a flush left there that ended before its commit is the same file, and is replaced; unless
-   * it is so old that the compaction may be about to remove it: then the file gets another name, and the old one goes.
+   * The name for a file. One of that name is the same file, left by a flush that ended before its commit, and is replaced;
+   * unless it is so old that the compaction may be about to remove it: then the file gets another name. Others of the
+   * range go, unless the manifest lists them.
    */
-  async #free (wanted: string, orphans: string[]): Promise<string> {
-    let name = `${wanted}.parquet`
+  async #free (wanted: string, hash: string, orphans: string[]): Promise<string> {
+    let name = `${wanted}-${hash}.parquet`
     for await (const { name: taken, modifiedAt } of this.#place.objects.list(wanted)) {
       if (taken === name && Date.now() - modifiedAt < KEEP_MS / 2) continue
-      if (taken === name) name = `${wanted}-${Date.now().toString(36)}.parquet`
+      if (taken === name) name = `${wanted}-${hash}-${Date.now().toString(36)}.parquet`
       orphans.push(taken)
     }
     return name

@@ -1,6 +1,7 @@
 // The data lake: the rows of a topic as its sources gave them, as Parquet files.
 //
-//   <folder>/<topic>/date=2024-01-02/<topic>-<partition>-<from>-<to>.parquet    offsets [from, to), 20 digits each
+//   <folder>/<topic>/date=2024-01-02/<topic>-<partition>-<from>-<to>-<hash>.parquet
+//                                             offsets [from, to), 20 digits each, and what begins sha256 of its bytes
 //
 //   <folder>/<topic>/_manifest/000000000001.json                                which files count (runtime/lake)
 //
