@@ -67,7 +67,7 @@ class KafkaConsumer implements Consumer {
       const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}${group}/${topic.name}/${seat.partition}`)
       // The partition of the state remembers the newest writer from here on.
       const claimed = await writer.write(await store.part(topic.name, ownerKey(topic.name, place), {}))
-      const saved = await store.read<GroupState>(topic.name, groupKey(topic.name, place))
+      const saved = await store.read<GroupState>(topic.name, groupKey(topic.name, place), claimed)
       const { base, epoch, id } = await incarnationOf(cluster, store, topic.name)
       const reader = new PartitionReader(cluster, topic, seat.partition, base)
       this.#readers.add(reader)

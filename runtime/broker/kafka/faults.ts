@@ -70,9 +70,10 @@ export function fenced (who: string): PlatformError {
   return new PlatformError('BROKER_FENCED', `${who}: there is a newer owner`, { remedy: 'Nothing to do: the newer one goes on.' })
 }
 
-/** A broker that expects something else of a connection just closes it. */
+/** What the broker's own words do not say, or not so that one knows what to do. */
 function unexplained (error: unknown): readonly [what: string, remedy: string] | undefined {
-  for (const { name = '', message = '' } of faults(error)) {
+  for (const { name = '', type = '', message = '' } of faults(error)) {
+    if (type === 'INVALID_TIMESTAMP') return ['the clock of this machine is further from that of the broker than Kafka allows (message.timestamp.after.max.ms, an hour)', 'Let both follow a time server (NTP).']
     if (/before secure TLS connection/.test(message)) return ['the broker ended the connection when TLS began', 'Where its port does not speak TLS, set kafka_tls: false and no certificates.']
     if (name === 'KafkaJSConnectionClosedError') return ['the broker closed the connection; it may have gone down, or want TLS or a login', 'Check that Kafka runs, and kafka_tls and kafka_sasl.']
   }

@@ -27,8 +27,8 @@ export async function incarnationOf (cluster: Cluster, store: StateStore, topic:
   if (id === undefined || known.id === id) return known
   const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}twolane.topic/${topic}`)
   try {
-    await writer.write(await store.part(topic, writerKey(topic), {}))
-    const before = await store.topic(topic)
+    const written = await writer.write(await store.part(topic, writerKey(topic), {}))
+    const before = await store.topic(topic, written)
     if (before.id === id) return before
     const state = { ...await stateOf(cluster, store, topic, before), id }
     await writer.write(await store.part(topic, topicKey(topic), state))

@@ -7,7 +7,7 @@ import { translate } from './faults.ts'
 import { incarnationOf } from './incarnation.ts'
 import { encodeHeaders, RecordPacker } from './records.ts'
 import { Keys, valuesOf } from './rows.ts'
-import { producerKey } from './state.ts'
+import { producerKey, producerWriterKey } from './state.ts'
 import { batchBytesMax, ensureTopic, topicName } from './topics.ts'
 import { TransactionalWriter } from './transactions.ts'
 import type { Batch } from '../../batch.ts'
@@ -41,7 +41,9 @@ export async function openProducer (cluster: Cluster, store: StateStore, topic: 
     await incarnationOf(cluster, store, topic.name)
     const limit = await batchBytesMax(cluster, topicName(cluster.config, topic.name))
     const writer = await TransactionalWriter.open(cluster, `${cluster.config.prefix}${topic.name}/${name}`)
-    const state = await store.read<ProducerState>(topic.name, producerKey(topic.name, name))
+    const places = Array.from({ length: partitions }, (_, partition) => ({ topic: topicName(cluster.config, topic.name), partition }))
+    const written = await writer.claim(await store.part(topic.name, producerWriterKey(topic.name, name), {}), places)
+    const state = await store.read<ProducerState>(topic.name, producerKey(topic.name, name), written)
     return new KafkaProducer({ cluster, store, topic, name, partitions, limit, writer }, state)
   } catch (error) {
     throw translate(error, `Opening the producer ${name} of ${topic.name}`)

@@ -188,6 +188,20 @@ export class Body {
     this.#pieces.push(piece)
   }
 
+  /** How newer requests encode lengths. */
+  varint (value: number): void {
+    let rest = value
+    for (; rest > 0x7f; rest >>>= 7) this.int8((rest & 0x7f) | 0x80)
+    this.int8(rest)
+  }
+
+  /** A text as newer requests encode it. */
+  compact (value: string): void {
+    const bytes = Buffer.from(value)
+    this.varint(bytes.length + 1)
+    this.#pieces.push(bytes)
+  }
+
   bytes (): Buffer {
     return Buffer.concat(this.#pieces)
   }
@@ -221,6 +235,32 @@ export class Answer {
   string (): string {
     const length = Math.max(0, this.int16())
     return this.rest(length).toString()
+  }
+
+  varint (): number {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.int8()
+      value |= (byte & 0x7f) << shift
+      if (byte >= 0) return value
+    }
+  }
+
+  /** Of a list or a text, as newer answers encode it; 0 also where there is nothing. */
+  length (): number {
+    return Math.max(0, this.varint() - 1)
+  }
+
+  compact (): string {
+    return this.rest(this.length()).toString()
+  }
+
+  /** Passes over what ends each structure of a newer answer. */
+  tags (): void {
+    for (let count = this.varint(); count > 0; count--) {
+      this.varint()
+      this.rest(this.varint())
+    }
   }
 
   list<T> (item: () => T): T[] {

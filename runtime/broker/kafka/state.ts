@@ -5,12 +5,17 @@
 //   owner:<topic>/<group>/<partition>         {}  written by each new owner; its offset gives the owner's epoch
 //   topic:<topic>                             { base, epoch, id }  where offsets go on; which topic of the name it is
 //   writer:<topic>                            {}  written by each new writer of the record above
+//   writer:<topic>/<name>                     {}  written by each new producer
 //
 // All keys of a topic are in one partition. It is read up to its end, including what is not committed yet: a reader that
 // has taken over the writer of a key knows that all that this writer began is settled, and does not wait for others.
+//
+// For a moment a broker that has just begun takes an earlier record for the last one: to read up to its end may miss what
+// a writer has saved, whose rows would come twice. So who takes over writes a record first, and reads at least up to it.
 
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PlatformError } from '../../errors.ts'
 import { decodeBatches, encodeHeaders, places, RecordPacker } from './records.ts'
 import { fetchRequest } from './requests.ts'
 import { ensureInternalTopics, internalTopics } from './topics.ts'
@@ -36,6 +41,7 @@ export interface GroupPlace { readonly group: string, readonly partition: number
 const FETCH_BYTES = 8 * 2 ** 20
 /** A broker that has just begun may answer without the batches that it has; asked again, it gives them. */
 const EMPTY_MS_MAX = 2000
+const UNREADY_MS_MAX = 15_000
 const EMPTY_POLL_MS = 20
 const noHeaders = encodeHeaders({})
 
@@ -44,6 +50,7 @@ export const groupKey = (topic: string, { group, partition }: GroupPlace): strin
 export const ownerKey = (topic: string, { group, partition }: GroupPlace): string => `owner:${topic}/${group}/${partition}`
 export const topicKey = (topic: string): string => `topic:${topic}`
 export const writerKey = (topic: string): string => `writer:${topic}`
+export const producerWriterKey = (topic: string, name: string): string => `writer:${topic}/${name}`
 
 /** The state topic, as this thread has read it so far. */
 export class StateStore {
@@ -62,16 +69,16 @@ export class StateStore {
     return { topic: this.#name, partition: await this.#partitionOf(topic), records: packer.take('none') }
   }
 
-  /** The newest value of a key, as of now. */
-  async read<T> (topic: string, key: string): Promise<T | undefined> {
-    const view = await this.#view(topic)
+  /** The newest value of a key, as of now. `written`: offset of a record of the topic's that is there for certain. */
+  async read<T> (topic: string, key: string, written?: number): Promise<T | undefined> {
+    const view = await this.#view(topic, written)
     const value = view.values.get(key)
     return value === undefined ? undefined : JSON.parse(value) as T
   }
 
   /** Where offsets and epochs of a topic begin. */
-  async topic (topic: string): Promise<TopicState> {
-    return await this.read<TopicState>(topic, topicKey(topic)) ?? { base: 0, epoch: 0 }
+  async topic (topic: string, written?: number): Promise<TopicState> {
+    return await this.read<TopicState>(topic, topicKey(topic), written) ?? { base: 0, epoch: 0 }
   }
 
   /** What all groups of a topic have committed. */
@@ -91,11 +98,11 @@ export class StateStore {
     return internalTopics(this.#cluster.config).state
   }
 
-  async #view (topic: string): Promise<View> {
+  async #view (topic: string, written = -1): Promise<View> {
     const partition = await this.#partitionOf(topic)
     let view = this.#views.get(partition)
     if (view === undefined) this.#views.set(partition, view = new View(this.#cluster, this.#name, partition))
-    await view.catchUp()
+    await view.catchUp(written)
     return view
   }
 
@@ -127,14 +134,14 @@ class View {
     this.#partition = partition
   }
 
-  /** Up to the end as of the call. */
-  async catchUp (): Promise<void> {
-    const reading = this.#reading.catch(() => {}).then(() => this.#read())
+  /** Up to the end as of the call, and beyond `written`. */
+  async catchUp (written: number): Promise<void> {
+    const reading = this.#reading.catch(() => {}).then(() => this.#read(written))
     this.#reading = reading
     await reading
   }
 
-  async #read (): Promise<void> {
+  async #read (written: number): Promise<void> {
     const place = { topic: this.#topic, partition: this.#partition, bytes: FETCH_BYTES, waitMs: 0, uncommitted: true }
     let emptySince: number | undefined
     while (true) {
@@ -143,16 +150,20 @@ class View {
         if (batch.base >= this.#next || batch.next > this.#next) this.#take(batch)
         this.#next = Math.max(this.#next, batch.next)
       }
-      if (this.#next >= end) return
+      if (this.#next >= end && this.#next > written) return
       if (bytes.length > 0) {
         emptySince = undefined
         continue
       }
-      // A compacted topic may end with offsets that no batch has any more. To take a broker that is not ready for that
-      // would pass over what a writer has saved: its rows would come twice.
       emptySince ??= performance.now()
-      if (performance.now() - emptySince > EMPTY_MS_MAX) this.#next = end
-      else await sleep(EMPTY_POLL_MS)
+      const emptyMs = performance.now() - emptySince
+      if (this.#next <= written) {
+        if (emptyMs > UNREADY_MS_MAX) throw unready(this.#topic, this.#partition, { written, next: this.#next })
+      } else if (emptyMs > EMPTY_MS_MAX) {
+        // A compacted topic may end with offsets that no batch has any more.
+        this.#next = end
+      }
+      await sleep(EMPTY_POLL_MS, undefined, { signal: this.#cluster.closed })
     }
   }
 
@@ -185,4 +196,8 @@ class View {
     if (value === undefined) this.values.delete(key)
     else this.values.set(key, value)
   }
+}
+
+function unready (topic: string, partition: number, { written, next }: { readonly written: number, readonly next: number }): PlatformError {
+  return new PlatformError('BROKER_UNAVAILABLE', `Kafka has taken the record ${written} of ${topic}/${partition}, and shows readers none from ${next} on`, { remedy: 'Check the health of the Kafka brokers; it is tried again until then.' })
 }

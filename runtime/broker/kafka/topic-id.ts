@@ -12,14 +12,12 @@ const ID_BYTES = 16
 
 /** Resolves to the id as hexadecimal text; throws where there is no such topic. */
 export function topicIdRequest (topic: string): OwnRequest<string> {
-  const name = Buffer.from(topic)
   const body = new Body()
   // The header of such a request has tags, too: none.
   body.int8(0)
-  varint(body, 1 + 1)
+  body.varint(1 + 1)
   body.raw(Buffer.alloc(ID_BYTES))
-  varint(body, name.length + 1)
-  body.raw(name)
+  body.compact(topic)
   body.int8(0)
   // Neither make it, nor say who may do what.
   for (let i = 0; i < 3; i++) body.int8(0)
@@ -29,47 +27,20 @@ export function topicIdRequest (topic: string): OwnRequest<string> {
 
 function decodeId (bytes: Buffer): string {
   const answer = new Answer(bytes)
-  tags(answer)
+  answer.tags()
   answer.int32()
-  for (let brokers = length(answer); brokers > 0; brokers--) {
+  for (let brokers = answer.length(); brokers > 0; brokers--) {
     answer.int32()
-    answer.rest(length(answer))
+    answer.compact()
     answer.int32()
-    answer.rest(length(answer))
-    tags(answer)
+    answer.compact()
+    answer.tags()
   }
-  answer.rest(length(answer))
+  answer.compact()
   answer.int32()
   // One topic, as it was asked for.
-  length(answer)
+  answer.length()
   check(answer.int16())
-  answer.rest(length(answer))
+  answer.compact()
   return answer.rest(ID_BYTES).toString('hex')
-}
-
-/** 0 also where there is nothing. */
-function length (answer: Answer): number {
-  return Math.max(0, readVarint(answer) - 1)
-}
-
-function tags (answer: Answer): void {
-  for (let count = readVarint(answer); count > 0; count--) {
-    readVarint(answer)
-    answer.rest(readVarint(answer))
-  }
-}
-
-function readVarint (answer: Answer): number {
-  let value = 0
-  for (let shift = 0; ; shift += 7) {
-    const byte = answer.int8()
-    value |= (byte & 0x7f) << shift
-    if (byte >= 0) return value
-  }
-}
-
-function varint (body: Body, value: number): void {
-  let rest = value
-  for (; rest > 0x7f; rest >>>= 7) body.int8((rest & 0x7f) | 0x80)
-  body.int8(rest)
 }

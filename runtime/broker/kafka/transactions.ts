@@ -7,14 +7,22 @@
 //
 // After an unclear failure a writer is of no use any more: what it wrote may be there or not. Who opens the next one of
 // that id waits for it to be settled, and then finds out.
+//
+// Kafka itself may leave a transaction unsettled that it takes for finished: where its partitions have no leader for a
+// moment, as when the only broker starts anew, it holds them for deleted and does not tell them the outcome ("likely
+// deleted already", its log says). What was written waits there, and comes to light with the next transaction, when its
+// rows have long been sent again. So the outcome is asked for before the id is taken over, and told again where it is
+// missing.
 
-import { fenced, isFenced, isPassing, translate } from './faults.ts'
+import { fenced, hasType, isFenced, isPassing, translate } from './faults.ts'
+import { DESCRIBE_TRANSACTIONS_API, outcomeRequest } from './outcome.ts'
 import { encodeBatch } from './records.ts'
 import { produceRequest } from './requests.ts'
 import type { PlatformError } from '../../errors.ts'
 import type { Cluster } from './cluster.ts'
+import type { Outcome } from './outcome.ts'
 import type { PackedRecords } from './records.ts'
-import type { Peer } from './wire.ts'
+import type { KafkaNode, Peer } from './wire.ts'
 
 /** A transaction that its writer has left open is aborted after that. Readers wait for it, so it is short. */
 const TRANSACTION_MS = 15_000
@@ -23,9 +31,12 @@ const OPEN_MS = 30_000
 /** Sent at once to one broker. */
 const REQUEST_BYTES = 16 * 2 ** 20
 
-export interface Part {
+export interface Place {
   readonly topic: string
   readonly partition: number
+}
+
+export interface Part extends Place {
   readonly records: PackedRecords
 }
 
@@ -37,6 +48,8 @@ export class TransactionalWriter {
   #epoch = -1
   #coordinator: Peer | undefined
   #failure: PlatformError | undefined
+  /** Of the last transaction of the owner before. */
+  #outcome: Outcome = 'none'
 
   private constructor (cluster: Cluster, id: string) {
     this.#cluster = cluster
@@ -46,20 +59,33 @@ export class TransactionalWriter {
   /** Takes the id over. Resolves when whatever an earlier owner had begun is committed or aborted. */
   static async open (cluster: Cluster, id: string): Promise<TransactionalWriter> {
     const writer = new TransactionalWriter(cluster, id)
-    const { producerId, producerEpoch } = await writer.#coordinate(node => node.initProducerId({ transactionalId: id, transactionTimeout: TRANSACTION_MS }), OPEN_MS)
-    writer.#producerId = BigInt(producerId)
-    writer.#epoch = producerEpoch
+    writer.#outcome = await writer.#coordinate((_, peer) => knows(peer) ? peer.send(outcomeRequest(id)) : Promise.resolve('none'), OPEN_MS)
+    await writer.#take()
     return writer
+  }
+
+  /**
+   * Writes the first record of this owner, and resolves to its offset. `written`: all places where earlier owners may have
+   * written; after it they are known to hold what was committed, and nothing else.
+   */
+  async claim (part: Part, written: readonly Place[]): Promise<number> {
+    return this.#guard(async () => {
+      try {
+        const [offset] = await this.#produce([part], false)
+        if (this.#outcome === 'none' || !await this.#unsettled(written)) return offset as number
+      } catch (error) {
+        // So answers a partition that waits for the outcome of a transaction of this id.
+        if (!hasType(error, 'INVALID_TXN_STATE')) throw error
+      }
+      await this.#settle([part, ...written])
+      return (await this.#produce([part], false))[0] as number
+    })
   }
 
   /** All parts become readable, or none. */
   async transaction (parts: readonly Part[]): Promise<void> {
     await this.#guard(async () => {
-      const topics = Map.groupBy(parts, part => part.topic)
-      await this.#coordinate(node => node.addPartitionsToTxn({
-        ...this.#identity(),
-        topics: [...topics].map(([topic, parts]) => ({ topic, partitions: [...new Set(parts.map(({ partition }) => partition))] }))
-      }))
+      await this.#begin(parts)
       for (const round of rounds(parts)) await this.#produce(round, true)
       await this.#coordinate(node => node.endTxn({ ...this.#identity(), transactionResult: true }))
     })
@@ -68,6 +94,41 @@ export class TransactionalWriter {
   /** Resolves to the offset of the first record. */
   async write (part: Part): Promise<number> {
     return this.#guard(async () => (await this.#produce([part], false))[0] as number)
+  }
+
+  async #take (): Promise<void> {
+    const { producerId, producerEpoch } = await this.#coordinate(node => node.initProducerId({ transactionalId: this.id, transactionTimeout: TRANSACTION_MS }), OPEN_MS)
+    this.#producerId = BigInt(producerId)
+    this.#epoch = producerEpoch
+    this.#sequences.clear()
+  }
+
+  async #begin (places: readonly Place[]): Promise<void> {
+    const topics = Map.groupBy(places, place => place.topic)
+    await this.#coordinate(node => node.addPartitionsToTxn({
+      ...this.#identity(),
+      topics: [...topics].map(([topic, places]) => ({ topic, partitions: [...new Set(places.map(({ partition }) => partition))] }))
+    }))
+  }
+
+  /** Whether readers are held back anywhere, be it by this id or by another one. */
+  async #unsettled (places: readonly Place[]): Promise<boolean> {
+    const held = await Promise.all(places.map(async ({ topic, partition }) => {
+      const end = await this.#cluster.offsetAt(topic, partition, { time: -1, uncommitted: true })
+      return await this.#cluster.offsetAt(topic, partition, { time: -1, uncommitted: false }) < end
+    }))
+    return held.includes(true)
+  }
+
+  /**
+   * Tells the outcome of the last transaction again. Where an owner has ended in the middle of this it is not known any
+   * more: then what was written counts, because what was acknowledged must not be lost.
+   */
+  async #settle (places: readonly Place[]): Promise<void> {
+    await this.#begin(places)
+    await this.#coordinate(node => node.endTxn({ ...this.#identity(), transactionResult: this.#outcome === 'none' || this.#outcome === 'commit' }))
+    // Waits until all places know.
+    await this.#take()
   }
 
   async #guard<T> (work: () => Promise<T>): Promise<T> {
@@ -113,11 +174,11 @@ export class TransactionalWriter {
   }
 
   /** Asks the coordinator, and looks for it again where it has moved or is not to be reached. */
-  async #coordinate<T> (ask: (node: Awaited<ReturnType<Peer['node']>>) => Promise<T>, ms?: number): Promise<T> {
+  async #coordinate<T> (ask: (node: KafkaNode, peer: Peer) => Promise<T>, ms?: number): Promise<T> {
     return this.#cluster.patiently(async () => {
       this.#coordinator ??= this.#cluster.peer(await this.#cluster.coordinator('transaction', this.id))
       try {
-        return await ask(await this.#coordinator.node())
+        return await ask(await this.#coordinator.node(), this.#coordinator)
       } catch (error) {
         if (isPassing(error)) this.#coordinator = undefined
         throw error
@@ -126,7 +187,11 @@ export class TransactionalWriter {
   }
 }
 
-function placeOf ({ topic, partition }: Part): string {
+function knows (peer: Peer): boolean {
+  return Object.hasOwn(peer.versions ?? {}, DESCRIBE_TRANSACTIONS_API)
+}
+
+function placeOf ({ topic, partition }: Place): string {
   return `${topic}/${partition}`
 }
 

@@ -53,8 +53,8 @@ await t.test('columns of any JSON-like values come back as they were', async t =
     const frame = decodeFrame(encode(columns, rows), 'a test')
     if (frame.rows !== rows) return false
     return Object.entries(given).every(([key, values]) => valuesOf(frame.columns, key, rows).every((found, i) => same(found, values[i])))
-  }), { numRuns: 400 })
-  t.pass('for 400 random frames')
+  }), { numRuns: Number(process.env['TWOLANE_FUZZ_RUNS'] ?? 400) })
+  t.pass('for random frames')
 })
 
 await t.test('columns of every shape come back as they were', async t => {
