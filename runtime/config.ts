@@ -59,6 +59,8 @@ export interface PlatformConfig {
   readonly clickhouseMemoryGigabytes: number
   /** Of logs and metrics together, in ClickHouse. */
   readonly observeGigabytes: number
+  /** Below that free disk of the data folder inputs wait; 0: they never do. */
+  readonly diskReserveGigabytes: number
   /** Hosts, addresses and networks that are not public and may be connected to for somebody who asks over the network. */
   readonly connectAllow: readonly string[]
   /** Folders outside those of the project that somebody who asks over the network may name in pipelines. */
@@ -121,6 +123,7 @@ export const platformKeys: Readonly<Record<string, Key>> = {
   realtime_period: { variable: 'TWOLANE_REALTIME_PERIOD', schema: { type: 'string', pattern: '^[1-9]\\d{0,3}d$', default: '7d', description: 'How many days before today the streaming database keeps; older ones are handed over to the warehouse. A schema can say otherwise for its topic.' } },
   clickhouse_memory_gigabytes: { variable: 'TWOLANE_CLICKHOUSE_MEMORY_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Memory that the embedded ClickHouse may use.' } },
   observe_gigabytes: { variable: 'TWOLANE_OBSERVE_GIGABYTES', schema: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Disk that logs and metrics may take in ClickHouse; they are kept for 30 days, and the oldest go sooner where they would take more.' } },
+  disk_reserve_gigabytes: { variable: 'TWOLANE_DISK_RESERVE_GIGABYTES', schema: { type: 'number', minimum: 0, default: 1, description: 'What stays free on the disk of the data folder, though a tenth of it at most: below it inputs wait, health and alerts say so, and they go on by themselves when there is room; 0: they never wait.' } },
   connect_allow: { variable: 'TWOLANE_CONNECT_ALLOW', schema: { type: 'string', default: '', description: 'Hosts, addresses and networks that are not on the public internet and that sources, destinations and webhooks may connect to although they were set up or tested over the network, separated by commas; each with or without a port. What stands in files may connect anywhere.', examples: ['db.internal, 10.1.0.0/16, localhost:5000'] } },
   files_allow: { variable: 'TWOLANE_FILES_ALLOW', schema: { type: 'string', default: '', description: 'Folders, besides the data of the project, whose files may be named in what is set up over the network, separated by commas.', examples: ['/srv/exports'] } },
   backup_to: { variable: 'TWOLANE_BACKUP_TO', schema: { type: 'string', default: '', description: 'Where a backup of everything goes each day: a folder, better on another disk, or s3://bucket/prefix; empty: none is made.' } },
@@ -176,6 +179,7 @@ export async function readConfig ({ root, env }: { readonly root: string, readon
     realtimeDays: Number.parseInt(value['realtime_period'] as string),
     clickhouseMemoryGigabytes: value['clickhouse_memory_gigabytes'] as number,
     observeGigabytes: value['observe_gigabytes'] as number,
+    diskReserveGigabytes: value['disk_reserve_gigabytes'] as number,
     connectAllow: listOf(value['connect_allow'] as string),
     filesAllow: listOf(value['files_allow'] as string),
     backupTo: value['backup_to'] as string,

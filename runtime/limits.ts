@@ -9,6 +9,8 @@ export interface Limits {
   readonly prepareMsMax: number
   /** How long a new pipeline may take to begin before a reload is rolled back. */
   readonly beginMsMax: number
+  /** How long the start of the platform waits for its pipelines to begin. */
+  readonly startMsMax: number
   /** How long a plugin may take to open. */
   readonly openMsMax: number
   /** How long a plugin may take to close; shorter than a stop. */
@@ -19,6 +21,8 @@ export interface Limits {
   readonly buffersBytesMax: number
   /** By how much the process may grow while a thread keeps its event loop busy. */
   readonly growthBytesMax: number
+  /** Below so much free disk the input waits (disk-reserve.ts); 0: it never does. The platform's comes from its configuration. */
+  readonly diskReserveBytes: number
 }
 
 export const limits: Limits = {
@@ -26,9 +30,11 @@ export const limits: Limits = {
   stopMsMax: 10_000,
   prepareMsMax: 30_000,
   beginMsMax: 15_000,
+  startMsMax: 10_000,
   openMsMax: 60_000,
   closeMsMax: 5000,
   stalledMsMax: 30_000,
   buffersBytesMax: 2 ** 30,
-  growthBytesMax: 2 ** 30
+  growthBytesMax: 2 ** 30,
+  diskReserveBytes: 0
 }

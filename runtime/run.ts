@@ -235,6 +235,7 @@ export class PipelineRun {
     trial.begun()
     onBegun()
     const lag = this.lag.of(step.name, assignment)
+    trial.sent()
     try {
       await deliver({
         assignment,
@@ -247,6 +248,10 @@ export class PipelineRun {
         ...(this.#end !== undefined && { end: this.#end.of(assignment.partition) }),
         revision: pipeline.revision,
         log: context.log,
+        onReady: () => {
+          lag.ready()
+          trial.idle()
+        },
         onSettle: event => {
           lag.settled(event)
           if (event.phase === 'began') return trial.sent()

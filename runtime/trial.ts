@@ -35,9 +35,14 @@ export class Trial {
     this.#timer.unref()
   }
 
-  /** Rows are in flight, until `succeeded`. */
+  /** An answer is waited for, until `idle` or `succeeded`. */
   sent (): void {
     this.#isBusy = true
+  }
+
+  /** It has come, and says nothing about rows. */
+  idle (): void {
+    this.#isBusy = false
   }
 
   /** Rows have gone through. */

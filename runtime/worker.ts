@@ -6,11 +6,12 @@ import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
 import pino from 'pino'
 import { openBroker } from './broker/open.ts'
+import { withReserve } from './disk-reserve.ts'
 import { describe, PlatformError } from './errors.ts'
 import { masker } from './mask.ts'
 import { Pulse, stepsOf } from './messages.ts'
 import { PipelineMetrics } from './metrics.ts'
-import { PipelineRun } from './run.ts'
+import { PipelineRun, producerOf } from './run.ts'
 import { StepFailed } from './run-end.ts'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
 import type { OldRevision } from './kept-revision.ts'
@@ -75,7 +76,7 @@ process.on('uncaughtException', error => {
   exit(1)
 })
 
-const broker = await openBroker({ dataFolder, kafka: data.kafka })
+const broker = withReserve(await openBroker({ dataFolder, kafka: data.kafka }), { folder: dataFolder, bytes: data.limits.diskReserveBytes, producer: producerOf(pipeline.id, data.run) })
 const surroundings: Surroundings = {
   root,
   dataFolder,

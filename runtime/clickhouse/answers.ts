@@ -5,13 +5,15 @@ import { PlatformError, describe } from '../errors.ts'
 
 /**
  * Answers after which trying again can help. Whether the rows are there is not known then: a read-back tells.
- * The names are in the engine's ErrorCodes.
+ * The names are in the engine's ErrorCodes; 1000 to 1002 are what others threw in it, such as the file system.
  */
 const retryableCodes = new Set([
-  3, 33, 74, 75, 76, 107, 159, 164, 202, 203, 209, 210, 236, 241, 242, 243, 252, 279, 285, 286, 289, 290, 319, 394, 425, 439, 517, 733, 735, 745, 999
+  3, 32, 33, 74, 75, 76, 107, 159, 164, 173, 198, 202, 203, 209, 210, 236, 241, 242, 243, 252, 279, 285, 286, 289, 290, 319, 394, 425, 439, 499, 517, 733, 735, 745, 999, 1000, 1001, 1002
 ])
 
 const noSpace = 243
+/** Files that cannot be written or opened, and what the file system threw: a full disk is one reason of several. */
+const fileCodes = new Set([74, 75, 76, 1001])
 const throwIfCode = 395
 
 /** What to do about the answers that somebody can do something about. */
@@ -73,9 +75,10 @@ export function classify (error: unknown, address: string): PlatformError {
   if (code === throwIfCode && message.includes(FENCED)) {
     return new PlatformError('BROKER_FENCED', 'the partition has a newer owner, which writes to ClickHouse now', { cause: error, remedy: 'Nothing to do: the newer one goes on.' })
   }
-  const remedy = remedies.get(code)
+  const full = code === noSpace || (fileCodes.has(code) && /No space left on device/.test(message))
+  const remedy = remedies.get(full ? noSpace : code)
   const more = { cause: error, ...(remedy !== undefined && { remedy }) }
-  if (code === noSpace) return new PlatformError('DISK_FULL', message, more)
+  if (full) return new PlatformError('DISK_FULL', message, more)
   return new PlatformError(retryableCodes.has(code) ? 'DESTINATION_UNAVAILABLE' : 'DESTINATION_REFUSED', message, more)
 }
 

@@ -3,11 +3,14 @@ import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
-import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PlatformError } from '../errors.ts'
-import type { Order, Report, StartOptions } from './server.ts'
+import { EngineEnds } from './ends.ts'
+import { loopback, startOptions } from './start-options.ts'
+import { watchChild } from './watchdog.ts'
+import type { EndKind } from './ends.ts'
+import type { Order, StartReport } from './server.ts'
 
 /** What is logged to: pino's shape, as far as it is used. */
 export interface EmbeddedLog {
@@ -42,6 +45,8 @@ export interface EmbeddedOptions {
   readonly bodyBytesMax?: number
   /** More engine arguments, in `clickhouse local` form, such as `--config-file=/etc/engine.xml`. */
   readonly engineArgs?: readonly string[]
+  /** How often it is asked whether it still answers (watchdog.ts); 5 s by default. */
+  readonly askMs?: number
   readonly signal?: AbortSignal
   readonly onState?: (state: EmbeddedState) => void
   readonly log: EmbeddedLog
@@ -54,6 +59,8 @@ export interface EmbeddedClickHouse {
   readonly pid: number | undefined
   readonly version: string
   readonly state: EmbeddedState
+  /** How often and why its process ended. */
+  readonly ends: EngineEnds
   /** Ends the engine's process, which is started again at once. What was under way is finished by those who asked for it. */
   restart (): void
   /** Waits for running queries, closes the engine and ends its process, by force after 8 seconds. */
@@ -70,8 +77,6 @@ const stableMs = 30_000
 /** A process that was killed together with its parent may hold the folder for another moment. */
 const lockTries = 4
 const lockDelayMs = 500
-const mebibyte = 1024 * 1024
-const loopback = '127.0.0.1'
 
 /**
  * Starts ClickHouse in a process of its own and keeps it running: when it dies it is started again, on the same
@@ -91,7 +96,9 @@ class Embedded implements EmbeddedClickHouse {
   readonly #password: string | null
   #port: number
   #child: ChildProcess | undefined
-  #restarts = 0
+  /** Why the process that runs now is being ended; undefined: it is not, or by itself. */
+  #ending: { readonly kind: EndKind, readonly reason: string } | undefined
+  readonly ends = new EngineEnds()
   #state: EmbeddedState = { state: 'down', reason: 'not started', restarts: 0 }
   #version = ''
   #closing: Promise<void> | undefined
@@ -142,7 +149,13 @@ class Embedded implements EmbeddedClickHouse {
   }
 
   restart (): void {
-    if (this.#closing === undefined) this.#child?.kill('SIGKILL')
+    if (this.#closing === undefined) this.#end('asked', 'it was restarted on purpose')
+  }
+
+  /** SIGKILL ends a process that is stopped, too; the engine is safe against it. */
+  #end (kind: EndKind, reason: string): void {
+    this.#ending = { kind, reason }
+    this.#child?.kill('SIGKILL')
   }
 
   close (): Promise<void> {
@@ -151,7 +164,8 @@ class Embedded implements EmbeddedClickHouse {
   }
 
   /** Forks and waits for the first word; a child that has failed is gone when this resolves. */
-  async #launch (): Promise<{ child: ChildProcess, report: Report }> {
+  async #launch (): Promise<{ child: ChildProcess, report: StartReport }> {
+    this.#ending = undefined
     // Nothing of this process's environment: SQL can read it. The engine's calls each take a thread of the pool.
     const child = fork(entry, { env: { UV_THREADPOOL_SIZE: '32' }, execArgv: [], serialization: 'json', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     this.#child = child
@@ -162,11 +176,11 @@ class Embedded implements EmbeddedClickHouse {
         this.#options.log.warn({ text: text.toString().slice(0, 2000) }, 'The ClickHouse engine says')
       })
     }
-    const exited = new Promise<Report>(resolve => {
+    const exited = new Promise<StartReport>(resolve => {
       child.once('error', error => { resolve({ type: 'failed', reason: 'other', message: error.message }) })
       child.once('close', (code, signal) => { resolve({ type: 'failed', reason: 'other', message: `the process ended (${signal ?? `exit code ${code}`})` }) })
     })
-    const said = new Promise<Report>(resolve => { child.once('message', message => { resolve(message as Report) }) })
+    const said = new Promise<StartReport>(resolve => { child.once('message', message => { resolve(message as StartReport) }) })
     const timer = setTimeout(() => { child.kill('SIGKILL') }, startMs)
     send(child, { type: 'start', options: startOptions(this.#options, this.#folder, this.#port, this.#password) })
     const report = await Promise.race([said, exited])
@@ -182,30 +196,43 @@ class Embedded implements EmbeddedClickHouse {
     return { child, report }
   }
 
-  #up (child: ChildProcess, { port, version }: Extract<Report, { type: 'up' }>): void {
+  #up (child: ChildProcess, { port, version }: Extract<StartReport, { type: 'up' }>): void {
     const upAt = Date.now()
     this.#port = port
     this.#version = version
     const pid = child.pid ?? 0
-    if (child.exitCode !== null || child.signalCode !== null) this.#died(child, upAt)
-    else child.once('exit', () => { this.#died(child, upAt) })
+    if (child.exitCode !== null || child.signalCode !== null) {
+      this.#died(child, upAt)
+      return
+    }
+    child.once('exit', () => { this.#died(child, upAt) })
     if (this.#closing !== undefined) return
-    this.#change({ state: 'up', pid, restarts: this.#restarts })
+    watchChild(child, {
+      askMs: this.#options.askMs,
+      onHung: silentMs => {
+        if (this.#closing !== undefined) return
+        this.#options.log.error({ pid, silentMs }, 'Embedded ClickHouse does not answer, ending its process')
+        this.#end('hung', `it did not answer for ${Math.round(silentMs / 1000)} s and was ended`)
+      }
+    })
+    this.#change({ state: 'up', pid, restarts: this.ends.all })
     this.#options.log.info({ pid, port, version, folder: this.#folder }, 'Embedded ClickHouse is up')
   }
 
   #died (child: ChildProcess, upAt: number): void {
     if (this.#closing !== undefined) return
     if (Date.now() - upAt > stableMs) this.#delayMs = firstDelayMs
-    this.#later(`the process ended (${child.signalCode ?? `exit code ${child.exitCode}`})`)
+    const { kind = 'died', reason = `the process ended (${child.signalCode ?? `exit code ${child.exitCode}`})` } = this.#ending ?? {}
+    this.#ending = undefined
+    this.#later(kind, reason)
   }
 
-  #later (reason: string): void {
+  #later (kind: EndKind, reason: string): void {
     const delayMs = this.#delayMs
     this.#delayMs = Math.min(lastDelayMs, delayMs * 2)
-    this.#restarts++
-    this.#change({ state: 'restarting', reason, restarts: this.#restarts })
-    this.#options.log.error({ reason, retryDelayMs: delayMs, restarts: this.#restarts }, 'Embedded ClickHouse is down, starting it again')
+    this.ends.add({ at: Date.now(), kind, reason })
+    this.#change({ state: 'restarting', reason, restarts: this.ends.all })
+    this.#options.log.error({ reason, retryDelayMs: delayMs, restarts: this.ends.all }, 'Embedded ClickHouse is down, starting it again')
     this.#retry = setTimeout(() => { void this.#again() }, delayMs)
   }
 
@@ -213,7 +240,7 @@ class Embedded implements EmbeddedClickHouse {
     const { child, report } = await this.#launch()
     if (this.#closing !== undefined) return
     if (report.type === 'up') this.#up(child, report)
-    else this.#later(startError(report, this.#folder, this.#port, this.#options.host).toString())
+    else this.#later('died', startError(report, this.#folder, this.#port, this.#options.host).toString())
   }
 
   async #close (): Promise<void> {
@@ -227,7 +254,7 @@ class Embedded implements EmbeddedClickHouse {
       await exited
       clearTimeout(timer)
     }
-    this.#change({ state: 'down', reason: 'closed', restarts: this.#restarts })
+    this.#change({ state: 'down', reason: 'closed', restarts: this.ends.all })
     this.#options.log.info({ folder: this.#folder }, 'Embedded ClickHouse is closed')
   }
 
@@ -242,42 +269,7 @@ function send (child: ChildProcess, order: Order): void {
   child.send(order, () => {})
 }
 
-function startOptions (options: EmbeddedOptions, folder: string, port: number, password: string | null): StartOptions {
-  const writesMax = Math.max(2, availableParallelism())
-  return {
-    folder,
-    host: options.host ?? loopback,
-    port,
-    ...(password === null ? {} : { credentials: { user: options.user ?? 'default', password } }),
-    engineArgs: [...engineArgs(options), ...options.engineArgs ?? []],
-    limits: {
-      readsMax: options.readsMax ?? 6,
-      writesMax,
-      waitingMax: 64,
-      waitMs: 10_000,
-      abandonedMax: 4,
-      bodyBytesMax: options.bodyBytesMax ?? 512 * mebibyte
-    },
-    spoolRoomBytes: 512 * mebibyte
-  }
-}
-
-/** The engine on a small machine: bounded memory, small caches, and a server's ways instead of a command line's. */
-function engineArgs ({ memoryBytesMax, readSecondsMax }: EmbeddedOptions): string[] {
-  const machine = process.constrainedMemory() || totalmem()
-  const bytesMax = memoryBytesMax ?? Math.floor(Math.min(machine, totalmem()) * 0.4)
-  return [
-    `--max_server_memory_usage=${bytesMax}`,
-    `--max_memory_usage=${Math.floor(bytesMax * 0.8)}`,
-    `--mark_cache_size=${Math.floor(bytesMax / 20)}`,
-    `--index_mark_cache_size=${Math.floor(bytesMax / 40)}`,
-    `--max_execution_time=${readSecondsMax ?? 60}`,
-    '--async_insert=0',
-    '--implicit_select=0'
-  ]
-}
-
-function startError ({ reason, message }: Extract<Report, { type: 'failed' }>, folder: string, port: number, host = loopback): PlatformError {
+function startError ({ reason, message }: Extract<StartReport, { type: 'failed' }>, folder: string, port: number, host = loopback): PlatformError {
   switch (reason) {
     case 'missing': return new PlatformError('ENGINE_MISSING', `The embedded ClickHouse engine cannot be loaded: ${message}`, { remedy: 'Install it with `npm install chdb`, or set TWOLANE_CLICKHOUSE to the URL of a ClickHouse server.' })
     case 'in-use': return new PlatformError('DATA_FOLDER_IN_USE', `Another process has the ClickHouse folder ${folder} open: ${message}`, { remedy: 'Stop the other process, or choose another data folder.' })

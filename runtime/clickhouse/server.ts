@@ -18,6 +18,7 @@ import { Spool } from './server/spool.ts'
 /** What the parent sends. */
 export type Order =
   | { readonly type: 'start', readonly options: StartOptions }
+  | { readonly type: 'ask' }
   | { readonly type: 'close' }
 
 export interface StartOptions {
@@ -32,8 +33,9 @@ export interface StartOptions {
   readonly spoolRoomBytes: number
 }
 
-/** What the parent hears. `missing`: chdb is not there; `in-use`: another process has the folder; `port`: the port is taken. */
-export type Report =
+/** What the parent hears. `answer`: to `ask`, by the engine itself; `missing`: chdb is not there; `in-use`: another process has the folder; `port`: the port is taken. */
+export type Report = StartReport | { readonly type: 'answer' }
+export type StartReport =
   | { readonly type: 'up', readonly port: number, readonly version: string }
   | { readonly type: 'failed', readonly reason: 'missing' | 'in-use' | 'port' | 'other', readonly message: string }
 
@@ -51,6 +53,7 @@ let running: Running | undefined
 
 process.on('message', (order: Order) => {
   if (order.type === 'start') void start(order.options)
+  else if (order.type === 'ask') void answerAsk()
   else void close()
 })
 // Ctrl-C and service managers signal the whole group: the platform drains first and then closes this process itself.
@@ -77,6 +80,12 @@ async function start (options: StartOptions): Promise<void> {
     spool?.close()
     report(failure(error))
   }
+}
+
+/** Only by a query is it known that the engine works; an error of it, such as too little memory, is an answer as well. */
+async function answerAsk (): Promise<void> {
+  await running?.engine.ask('SELECT 1').catch(() => { /* It said something. */ })
+  report({ type: 'answer' })
 }
 
 async function answer (message: IncomingMessage, response: ServerResponse, engine: Engine, queries: Queries, credentials: Credentials | undefined): Promise<void> {
@@ -115,7 +124,7 @@ function listen (server: Server, { host, port }: StartOptions): Promise<void> {
   })
 }
 
-function failure (error: unknown): Report {
+function failure (error: unknown): StartReport {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof EngineMissing) return { type: 'failed', reason: 'missing', message }
   if (['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND'].includes((error as NodeJS.ErrnoException).code ?? '')) return { type: 'failed', reason: 'port', message }

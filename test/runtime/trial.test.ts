@@ -31,7 +31,8 @@ await t.test('one that lasts with nothing in flight is well, and one that waits 
     const { trial: step, said } = trial()
     step.failed('no answer')
     step.begun()
-    if (isBusy) step.sent()
+    step.sent()
+    if (!isBusy) step.idle()
     mock.timers.tick(3_600_000)
     t.equal(said.at(-1)?.ok, !isBusy)
   }

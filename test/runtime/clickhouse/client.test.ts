@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ClickHouseError } from '@clickhouse/client'
 import { Table, Utf8, makeVector, tableToIPC, vectorFromArray } from 'apache-arrow'
 import { classify, engineCode } from '../../../runtime/clickhouse/answers.ts'
 import { connectClickHouse } from '../../../runtime/clickhouse/client.ts'
@@ -149,6 +150,9 @@ await t.test('what the network does is not known, what the engine says is', asyn
     ['unknown table', code(60, 'UNKNOWN_TABLE'), 'DESTINATION_REFUSED'],
     ['constraint', code(469, 'VIOLATED_CONSTRAINT'), 'DESTINATION_REFUSED'],
     ['full disk', code(243, 'NOT_ENOUGH_SPACE'), 'DISK_FULL'],
+    ['full disk, as its file system says it', response => {
+      response.writeHead(500, { 'X-ClickHouse-Exception-Code': '1001' }).end('Code: 1001. DB::Exception: filesystem error: in rename: No space left on device. (STD_EXCEPTION) (version 26.7.2.1)')
+    }, 'DISK_FULL'],
     ['a proxy in between', response => { response.writeHead(502).end('<html>Bad gateway</html>') }, 'DESTINATION_UNAVAILABLE'],
     ['a reset', response => { response.destroy() }, 'DESTINATION_UNAVAILABLE'],
     ['a cut answer', response => {
@@ -168,6 +172,59 @@ await t.test('what the network does is not known, what the engine says is', asyn
     t.equal(error.code, wanted, `${name}: ${describe(error)}`)
   }
   await client.close()
+})
+
+await t.test('answers that pass by themselves are tried again, and no others (ClickHouse Kafka Connect sink: Utils.handleException)', async t => {
+  const passing = {
+    UNEXPECTED_END_OF_FILE: 3,
+    FILE_DOESNT_EXIST: 107,
+    TIMEOUT_EXCEEDED: 159,
+    READONLY: 164,
+    TOO_MANY_SIMULTANEOUS_QUERIES: 202,
+    NO_FREE_CONNECTION: 203,
+    SOCKET_TIMEOUT: 209,
+    NETWORK_ERROR: 210,
+    MEMORY_LIMIT_EXCEEDED: 241,
+    TABLE_IS_READ_ONLY: 242,
+    TOO_MANY_PARTS: 252,
+    TOO_FEW_LIVE_REPLICAS: 285,
+    UNKNOWN_STATUS_OF_INSERT: 319,
+    SYSTEM_ERROR: 425,
+    KEEPER_EXCEPTION: 999,
+    STD_EXCEPTION: 1001,
+    // Those that it gives up at.
+    ATTEMPT_TO_READ_AFTER_EOF: 32,
+    CANNOT_ALLOCATE_MEMORY: 173,
+    DNS_ERROR: 198,
+    ABORTED: 236,
+    ALL_CONNECTION_TRIES_FAILED: 279,
+    QUERY_WAS_CANCELLED: 394,
+    S3_ERROR: 499,
+    POCO_EXCEPTION: 1000
+  }
+  const final = {
+    NO_SUCH_COLUMN_IN_TABLE: 16,
+    CANNOT_PARSE_INPUT_ASSERTION_FAILED: 27,
+    TYPE_MISMATCH: 53,
+    UNKNOWN_TABLE: 60,
+    SYNTAX_ERROR: 62,
+    UNKNOWN_DATABASE: 81,
+    INCORRECT_DATA: 117,
+    UNKNOWN_USER: 192,
+    CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN: 349,
+    VIOLATED_CONSTRAINT: 469,
+    ACCESS_DENIED: 497,
+    AUTHENTICATION_FAILED: 516
+  }
+  const codes = [...Object.entries(passing), ...Object.entries(final)]
+  await connected(async client => {
+    const names = await client.rows<{ name: string }>('SELECT errorCodeToName(arrayJoin({codes:Array(UInt16)})) AS name', { query_params: { codes: codes.map(([, code]) => code) } })
+    t.strictSame(names.map(({ name }) => name), codes.map(([name]) => name), 'as the engine calls them')
+  })
+  for (const [name, code] of codes) {
+    const error = classify(new ClickHouseError({ message: 'words', code: String(code), type: name }), 'x')
+    t.equal(error.retryable, name in passing, name)
+  }
 })
 
 await t.test('an address that cannot be used gives a clear error without its password', async t => {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startEmbedded } from '../../../runtime/clickhouse/embedded.ts'
 import type { EmbeddedState } from '../../../runtime/clickhouse/embedded.ts'
+import { eventually } from '../../waiting.ts'
 import { silent, startTestEngine } from './engine.ts'
 
 const alive = (pid: number) => {
@@ -72,6 +73,24 @@ await t.test('beside an engine that runs', async t => {
     // The test runner adds names of its own to every process.
     t.same(names.filter(name => name !== '' && !/^(NODE_|_TAPJS_)/.test(name ?? '')), ['UV_THREADPOOL_SIZE'])
   })
+})
+
+await t.test('S7: an engine that hangs is ended and started again on the same URL, and a restart on purpose is counted apart', async t => {
+  const errors: string[] = []
+  const { engine, client, stop } = await startTestEngine({ askMs: 250, log: { ...silent, error: (_fields, message) => { errors.push(message) } } })
+  t.teardown(stop)
+  await client.command({ query: 'CREATE TABLE kept (a UInt32) ENGINE = MergeTree ORDER BY a' })
+  await client.insert({ table: 'kept', values: [{ a: 1 }], format: 'JSONEachRow' })
+  const { url, pid = 0 } = engine
+  process.kill(pid, 'SIGSTOP')
+  await eventually('another process', () => engine.state.state === 'up' && engine.pid !== pid ? true : undefined)
+  t.equal(engine.url, url)
+  t.match(engine.ends.newest, [{ kind: 'hung', reason: /did not answer for 3 s/ }])
+  t.same(errors, ['Embedded ClickHouse does not answer, ending its process', 'Embedded ClickHouse is down, starting it again'])
+  t.equal(await (await client.query({ query: 'SELECT a FROM kept', format: 'TabSeparated' })).text(), '1\n')
+  engine.restart()
+  await eventually('the restart', () => engine.ends.all === 2 && engine.state.state === 'up' ? true : undefined)
+  t.match(engine.ends.counts, { died: 0, hung: 1, asked: 1 })
 })
 
 await t.test('close waits for queries that run, keeps the data, and may be called twice', async t => {
