@@ -6,8 +6,8 @@ interface Watched {
   readonly step: string
   readonly assignment: Assignment
   committed: number
-  /** When the settlement in flight began, ms of the monotonic clock. */
-  settlingSince: number | undefined
+  /** When the destination was asked for what it has not answered yet, ms of the monotonic clock. */
+  askedAt: number | undefined
   stalled: boolean
 }
 
@@ -22,19 +22,20 @@ export class LagMeter {
     this.#around = around
   }
 
-  of (step: string, assignment: Assignment): { settled (event: Settlement): void, close (): void } {
-    const watched: Watched = { step, assignment, committed: assignment.committed.offset, settlingSince: undefined, stalled: false }
+  /** The destination is asked at once: whether it takes the partition, and what it holds of it. */
+  of (step: string, assignment: Assignment): { ready (): void, settled (event: Settlement): void, close (): void } {
+    const watched: Watched = { step, assignment, committed: assignment.committed.offset, askedAt: performance.now(), stalled: false }
     this.#watched.add(watched)
     return {
+      ready: () => this.#answered(watched),
       settled: event => {
-        watched.settlingSince = event.phase === 'began' ? performance.now() : undefined
-        if (event.phase === 'began') return
+        if (event.phase === 'began') {
+          watched.askedAt = performance.now()
+          return
+        }
         watched.committed = event.range.to
         this.#behindSince.delete(watched)
-        if (watched.stalled) {
-          watched.stalled = false
-          this.#around.health(step, { ok: true, state: 'running' })
-        }
+        this.#answered(watched)
       },
       close: () => {
         this.#watched.delete(watched)
@@ -63,8 +64,15 @@ export class LagMeter {
     }
   }
 
+  #answered (watched: Watched): void {
+    watched.askedAt = undefined
+    if (!watched.stalled) return
+    watched.stalled = false
+    this.#around.health(watched.step, { ok: true, state: 'running' })
+  }
+
   #reportStall (watched: Watched, now: number): void {
-    if (watched.settlingSince === undefined || watched.stalled || now - watched.settlingSince < this.#around.limits.stalledMsMax) return
+    if (watched.askedAt === undefined || watched.stalled || now - watched.askedAt < this.#around.limits.stalledMsMax) return
     watched.stalled = true
     this.#around.health(watched.step, { ok: false, state: 'stalled', reason: `The destination has not answered for ${this.#around.limits.stalledMsMax / 1000} s` })
   }

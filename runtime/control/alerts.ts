@@ -21,7 +21,7 @@ export function alertRoutes (app: FastifyInstance, platform: Platform): void {
   reading(app, platform)
 
   app.put<{ Body: { text: string } }>('/v1/alerts/rules', {
-    config: { access: 'alerts:write' },
+    config: { access: 'alerts:write', action: 'alerts.rules.set' },
     schema: {
       summary: 'Writes the rules, and lets them hold at once',
       description: `The whole of ${ALERTS_FILE}. What is wrong with it is answered with line and column, and nothing is changed. Destinations stay as they are: they are changed in the file.`,
@@ -36,7 +36,7 @@ export function alertRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.post<{ Body: { matches: string, hours: number, reason: string } }>('/v1/alerts/silences', {
-    config: { access: 'alerts:write' },
+    config: { access: 'alerts:write', action: 'alerts.silence' },
     schema: {
       summary: 'Lets nobody be told of something for a while',
       tags: ['alerts'],
@@ -51,7 +51,7 @@ export function alertRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.delete<{ Params: { id: string } }>('/v1/alerts/silences/:id', {
-    config: { access: 'alerts:write' },
+    config: { access: 'alerts:write', action: 'alerts.silence.end' },
     schema: { summary: 'Ends a silence', tags: ['alerts'], params: { type: 'object', required: ['id'], properties: { id: { type: 'string', pattern: '^[0-9a-f-]{36}$' } } }, response: { 200: { type: 'object', properties: { id: text } } } }
   }, async ({ params: { id } }) => {
     if (!platform.watch.alerts.state.endSilence(id)) throw new PlatformError('NOT_FOUND', `There is no silence ${id}`)
@@ -59,7 +59,7 @@ export function alertRoutes (app: FastifyInstance, platform: Platform): void {
   })
 
   app.post<{ Params: { name: string } }>('/v1/alerts/destinations/:name/test', {
-    config: { access: 'alerts:write' },
+    config: { access: 'alerts:write', action: 'alerts.destination.test' },
     schema: { summary: 'Sends a message that says that it is a test', tags: ['alerts'], params: { type: 'object', required: ['name'], properties: { name: { type: 'string', pattern: '^[a-z][a-z0-9_-]{0,63}$' } } }, response: { 200: { type: 'object', properties: { name: text, ok: { type: 'boolean' } } } } }
   }, async ({ params: { name } }) => {
     await platform.watch.alerts.test(name)

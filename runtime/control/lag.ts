@@ -1,5 +1,6 @@
 import { groupOf } from '../run.ts'
 import type { TopicState } from '../broker/broker.ts'
+import type { Pipeline } from '../pipeline.ts'
 import type { Platform } from '../platform.ts'
 
 export interface Lag {
@@ -17,12 +18,17 @@ export async function lags ({ broker, supervisor }: Pick<Platform, 'broker' | 's
   const pipelines = [...new Map([...supervisor.files.pipelines, ...running]).values()]
   const topics = new Map<string, TopicState | undefined>()
   const found: Lag[] = []
-  for (const { id, topic, outputs } of pipelines) {
+  for (const pipeline of pipelines) {
+    const { topic } = pipeline
     if (!topics.has(topic)) topics.set(topic, await broker.inspect(topic))
-    const state = topics.get(topic)
-    for (const { name } of outputs) found.push({ pipeline: id, step: name, ...lagOf(state, groupOf(id, name)) })
+    found.push(...lagsOf(pipeline, topics.get(topic)))
   }
   return found
+}
+
+/** How far the outputs of a pipeline are behind what its topic holds. */
+export function lagsOf ({ id, outputs }: Pick<Pipeline, 'id' | 'outputs'>, topic: TopicState | undefined): Lag[] {
+  return outputs.map(({ name }) => ({ pipeline: id, step: name, ...lagOf(topic, groupOf(id, name)) }))
 }
 
 function lagOf (state: TopicState | undefined, group: string): Pick<Lag, 'rows' | 'seconds'> {

@@ -4,6 +4,7 @@
 import { statfs } from 'node:fs/promises'
 import { connectClickHouse } from '../clickhouse/client.ts'
 import { lags } from '../control/lag.ts'
+import { reserveOf } from '../disk-reserve.ts'
 import { describe } from '../errors.ts'
 import { calendarsOf } from '../quality/calendars.ts'
 import { latestResults } from '../quality/results.ts'
@@ -40,6 +41,8 @@ export interface MarketNow {
 export interface Disk {
   readonly freeBytes: number
   readonly totalBytes: number
+  /** Below that inputs wait. */
+  readonly reserveBytes: number
 }
 
 /** What the database says of itself. */
@@ -88,7 +91,7 @@ export interface Note {
   readonly remedy: string
 }
 
-type Asked = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root'>
+type Asked = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root' | 'engine'>
 
 /** Collects them; kept between looks are only those that change seldom. */
 export class FactFinder {
@@ -108,12 +111,12 @@ export class FactFinder {
   }
 
   async find (canary: CanaryState, notes: readonly Note[]): Promise<Facts> {
-    const { supervisor, clickhouse, warehouse, config, store, jobs, broker, fleet } = this.#platform
+    const { supervisor, clickhouse, warehouse, config, store, jobs, broker, fleet, engine: own } = this.#platform
     const [engine, other, topics, disk] = await Promise.all([
-      known(() => askEngine(clickhouse, config.clickhouse === 'embedded')),
+      own === undefined || own.state.state === 'up' ? known(() => askEngine(clickhouse, config.clickhouse === 'embedded')) : { known: false as const, reason: `it is ${own.state.state}: ${own.state.reason}` },
       warehouse === clickhouse ? undefined : known(() => askEngine(warehouse, false)),
       known(async () => new Map((await Promise.all((await broker.topics()).map(name => broker.inspect(name)))).filter(state => state !== undefined).map(state => [state.name, state]))),
-      known(() => diskOf(config.dataFolder))
+      known(() => diskOf(config.dataFolder, supervisor.limits.diskReserveBytes))
     ])
     const behind = topics.known ? await known(() => lags(this.#platform)) : undefined
     const quality = (other ?? engine).known ? await this.#qualityOf(warehouse) : []
@@ -222,7 +225,7 @@ async function withClient<T> (url: string, ask: (client: Awaited<ReturnType<type
   }
 }
 
-async function diskOf (folder: string): Promise<Disk> {
+async function diskOf (folder: string, reserve: number): Promise<Disk> {
   const { bavail, blocks, bsize } = await statfs(folder)
-  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, reserveBytes: reserveOf(blocks * bsize, reserve) }
 }

@@ -71,23 +71,31 @@ function finding (id: string, part: string, severity: Severity, cause: string, {
 function ofResources ({ engine, warehouse, topics, disk, runtimes }: Facts, datasets: readonly DatasetHealth[]): Finding[] {
   const all = datasets.map(({ dataset }) => dataset)
   const found: Finding[] = []
-  if (disk.known && (disk.value.freeBytes < FREE_BYTES_MIN || disk.value.freeBytes < FREE_SHARE_MIN * disk.value.totalBytes)) {
-    const { freeBytes, totalBytes } = disk.value
-    found.push(finding('disk', 'disk', freeBytes < FREE_BYTES_MIN / 4 ? 'error' : 'warning', `The disk of the data folder has ${(freeBytes / GIGABYTE).toFixed(1)} of ${(totalBytes / GIGABYTE).toFixed(0)} GB left`, { remedy: 'Free some space, shorten the retention of topics, or take a larger disk.', datasets: freeBytes < FREE_BYTES_MIN / 4 ? all : [] }))
-  } else if (!disk.known) found.push(finding('disk', 'disk', 'error', `Nobody knows how full the disk is: ${disk.reason}`, { remedy: 'Look whether the data folder is mounted.' }))
+  found.push(...ofDisk(disk, all))
   if (!topics.known) found.push(finding('broker', 'broker', 'error', `The broker does not answer: ${topics.reason}`, { remedy: 'Look at the broker; everything goes on by itself when it is back, and rows wait at their sources.', follows: ['disk'], datasets: all }))
-  if (!engine.known) found.push(finding('engine', 'clickhouse', 'error', `The streaming database does not answer: ${engine.reason}`, { remedy: 'It is started again by itself where it is embedded; look at the server otherwise. Rows wait in their topics.', follows: ['disk'], datasets: all }))
+  if (!engine.known) found.push(finding('engine', 'clickhouse', 'error', `The streaming database does not answer: ${engine.reason}`, { remedy: 'Where it is embedded it is started again by itself, also when it hangs for a minute; look at the server otherwise. Rows wait in their topics.', follows: ['disk'], datasets: all }))
   if (warehouse?.known === false) found.push(finding('warehouse', 'warehouse', 'error', `The warehouse does not answer: ${warehouse.reason}`, { remedy: 'Look at that server; days wait for their handoff meanwhile.', datasets: all }))
   found.push(...ofDatabases(engine, warehouse, all))
   for (const reason of runtimes) found.push(finding(`runtime/${reason.split(' for ')[0]}`, 'runtimes', 'error', reason, { remedy: 'Look at that machine; its work goes to the others.', follows: ['broker'] }))
   return found
 }
 
+function ofDisk (disk: Facts['disk'], all: readonly string[]): Finding[] {
+  if (!disk.known) return [finding('disk', 'disk', 'error', `Nobody knows how full the disk is: ${disk.reason}`, { remedy: 'Look whether the data folder is mounted.' })]
+  const { freeBytes, totalBytes, reserveBytes } = disk.value
+  const left = `The disk of the data folder has ${(freeBytes / GIGABYTE).toFixed(1)} of ${(totalBytes / GIGABYTE).toFixed(0)} GB left`
+  const remedy = 'Free some space, shorten the retention of topics, or take a larger disk.'
+  if (freeBytes < reserveBytes) return [finding('disk', 'disk', 'error', `${left}, and ${(reserveBytes / GIGABYTE).toPrecision(2)} GB stay free: inputs wait`, { remedy: `${remedy} Inputs go on by themselves when there is room; outputs go on meanwhile. disk_reserve_gigabytes says how much stays free.`, datasets: all })]
+  if (freeBytes < Math.min(FREE_BYTES_MIN, totalBytes) / 4) return [finding('disk', 'disk', 'error', left, { remedy, datasets: all })]
+  // Under a name of its own: a disk with some room is the cause of nothing.
+  return freeBytes < FREE_BYTES_MIN || freeBytes < FREE_SHARE_MIN * totalBytes ? [finding('disk/low', 'disk', 'warning', left, { remedy })] : []
+}
+
 /** What those that answer say. */
 function ofDatabases (engine: Facts['engine'], warehouse: Facts['warehouse'], all: readonly string[]): Finding[] {
   const found: Finding[] = []
   for (const [part, server] of [['clickhouse', engine], ['warehouse', warehouse]] as const) {
-    if (server?.known === true && server.value.unreadable > 0) found.push(finding(`unreadable/${part}`, part, 'error', `The database could not read what it has stored ${server.value.unreadable} times lately: a part of a table is damaged`, { remedy: 'After a full disk, restart the platform at once: for eight minutes the engine still has what the damaged part was merged from. Later, CHECK TABLE names it; runtime/health/README.md says how its rows are read from the topic again.', datasets: all }))
+    if (server?.known === true && server.value.unreadable > 0) found.push(finding(`unreadable/${part}`, part, 'error', `The database could not read what it has stored ${server.value.unreadable} times lately: a part of a table is damaged`, { remedy: 'The embedded engine is restarted by itself, which mends it as long as it has what the damaged part was merged from: eight minutes. Where it stays, CHECK TABLE names the part; runtime/health/README.md says how its rows are read from the topic again.', datasets: all }))
   }
   for (const server of [engine, warehouse]) {
     if (server?.known === true && Math.abs(server.value.clockMs) > CLOCK_MS_MAX) found.push(finding('clock', 'clock', 'warning', `The clock of the database is ${(server.value.clockMs / 1000).toFixed(1)} s ${server.value.clockMs > 0 ? 'ahead of' : 'behind'} that of this machine`, { remedy: 'Let both follow a time server (NTP).' }))
@@ -185,7 +193,7 @@ function ofCanary ({ canary }: Facts): Finding[] {
   const late = canary.hops.filter(({ state }) => state === 'late')
   const [first] = late
   if (first === undefined) return canary.state === 'absent' ? [finding('canary', 'canary', 'notice', 'No canary is sent, so nobody knows whether a row would arrive', { remedy: 'Take pipelines/canary.yaml and schemas/canary.yaml of the project as they were shipped.' })] : []
-  return [finding('canary', 'canary', 'error', `The canary has not arrived at the hop "${first.hop}": ${first.reason}`, {
+  return [finding(`canary/${first.hop}`, 'canary', 'error', `The canary has not arrived at the hop "${first.hop}": ${first.reason}`, {
     remedy: `Look at ${first.step} of ${first.pipeline}.`,
     follows: ['disk', 'broker', ...late.some(({ hop }) => hop !== 'connector' && hop !== 'topic' && hop !== 'lake') ? ['engine', 'warehouse'] : [], ...late.flatMap(({ pipeline }) => [`pipeline/${pipeline}`, `pipeline/${pipeline}/*`])],
     datasets: [CANARY]

@@ -4,6 +4,7 @@
 import { describe } from '../errors.ts'
 import { Canary } from './canary.ts'
 import { CANARY } from './canary-hops.ts'
+import { engineNotes } from './engine-notes.ts'
 import { FactFinder } from './facts.ts'
 import { judge } from './verdict.ts'
 import { HealthRecord } from './record.ts'
@@ -18,7 +19,7 @@ const FIRST_LOOK_MS = 3000
 const FRESH_MS = 5000
 const FULL_DAYS_MIN = 14
 
-export type HealthPlatform = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root' | 'log' | 'restartEngine'>
+export type HealthPlatform = Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'warehouse' | 'config' | 'store' | 'jobs' | 'fleet' | 'root' | 'log' | 'engine'>
 
 /** What somebody does after each look, such as the alerts. Must not throw. */
 export type Watcher = (verdict: Verdict, facts: Facts) => void | Promise<void>
@@ -40,7 +41,10 @@ export class Health {
   /** Of the engine, at the look before. */
   #outOfSpace = 0
   #hadNoSpace = false
+  #mendedAt = -Infinity
   #storeTrouble = ''
+  /** Until then control.db is not asked again. */
+  #forgetsUntil = -Infinity
 
   constructor (platform: HealthPlatform) {
     const { store, broker, clickhouse, warehouse, config, supervisor, fleet } = platform
@@ -92,6 +96,11 @@ export class Health {
     return newest !== undefined && performance.now() - newest.at <= msMax ? newest.verdict : this.look()
   }
 
+  /** The newest look, however old; undefined: there was none. */
+  get newest (): { readonly verdict: Verdict, readonly facts: Facts } | undefined {
+    return this.#newest
+  }
+
   /** A look now; those who ask meanwhile share it. */
   look (): Promise<Verdict> {
     this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
@@ -99,33 +108,45 @@ export class Health {
   }
 
   async #look (): Promise<Verdict> {
-    const facts = await this.#facts.find(this.canary.state, [...this.#clockNotes(), ...this.#storeNotes(), ...this.#sources.flatMap(source => this.#remember(source) ?? [])])
+    const facts = await this.#facts.find(this.canary.state, [...this.#clockNotes(), ...this.#storeNotes(), ...engineNotes(this.#platform.engine?.ends.newest ?? []), ...this.#sources.flatMap(source => this.#remember(source) ?? [])])
     const { disk, now } = facts
     const grown = disk.known ? this.#remember(() => this.record.sample(disk.value.freeBytes, now)) : undefined
     const verdict = judge(grown === undefined || grown > FULL_DAYS_MIN ? facts : { ...facts, notes: [...facts.notes, diskNote(grown)] })
     this.#newest = { verdict, facts, at: performance.now() }
     this.#mendEngine(facts)
     if (this.#closed || !this.#platform.fleet.isControl) return verdict
-    try {
-      this.record.note(verdict)
-      this.#storeTrouble = ''
-    } catch (error) {
-      this.#storeTrouble = describe(error)
+    if (performance.now() >= this.#forgetsUntil) {
+      try {
+        this.record.note(verdict)
+        this.#storeTrouble = ''
+      } catch (error) {
+        this.#forget(error)
+        this.#storeTrouble = describe(error)
+      }
     }
     for (const watcher of this.#watchers) await watcher(verdict, facts)
     return verdict
   }
 
-  /** On a full disk the embedded engine may end a merge with an empty part; while it has the sources it takes them again at a start. */
-  #mendEngine ({ engine, disk }: Facts): void {
-    if (!engine.known) return
-    const { outOfSpace } = engine.value
+  /**
+   * Where it could not write, as on a full disk, the embedded engine may end a merge with a part that lacks its rows; while
+   * it has the sources, for eight minutes, it takes them again at a start.
+   */
+  #mendEngine ({ now, engine, disk }: Facts): void {
+    if (!engine.known || this.#platform.engine === undefined) return
+    const { outOfSpace, unreadable } = engine.value
     if (outOfSpace > this.#outOfSpace) this.#hadNoSpace = true
     this.#outOfSpace = outOfSpace
-    if (!this.#hadNoSpace || this.#platform.restartEngine === undefined || !disk.known || disk.value.freeBytes < ROOM_BYTES_MIN) return
+    if (!disk.known || disk.value.freeBytes < ROOM_BYTES_MIN) return
+    // What was lost stays lost, and is told by health: it is no reason to start it again and again.
+    const unread = unreadable > 0 && now - this.#mendedAt > MEND_EVERY_MS
+    if (!this.#hadNoSpace && !unread) return
     this.#hadNoSpace = false
-    this.#platform.log.warn({ freeBytes: disk.value.freeBytes }, 'There is room on the disk again: the embedded ClickHouse is restarted, so that it mends what it could not write')
-    this.#platform.restartEngine()
+    this.#mendedAt = now
+    this.#platform.log.warn({ freeBytes: disk.value.freeBytes, unreadable }, unread
+      ? 'The embedded ClickHouse cannot read what it has stored: it is restarted, so that it takes what the damaged part was merged from'
+      : 'There is room on the disk again: the embedded ClickHouse is restarted, so that it mends what it could not write')
+    this.#platform.engine.restart()
   }
 
   /** Since when a problem is there, ms since 1970. */
@@ -139,13 +160,23 @@ export class Health {
     return this.#remember(() => this.record.look(user, now)) ?? now
   }
 
-  /** On a full disk nothing can be remembered, and just then the health has to be told; that it is so, the look itself notes. */
+  /**
+   * On a full disk, or while another program holds control.db, nothing can be remembered, and just then the health has to
+   * be told; that it is so, the look itself notes.
+   */
   #remember<T> (ask: () => T): T | undefined {
+    if (performance.now() < this.#forgetsUntil) return undefined
     try {
       return ask()
-    } catch {
+    } catch (error) {
+      this.#forget(error)
       return undefined
     }
+  }
+
+  /** Each try waits for the lock of the file, and all requests with it: there is one in a while. */
+  #forget (error: unknown): void {
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) this.#forgetsUntil = performance.now() + FORGETS_MS
   }
 
   #storeNotes (): Note[] {
@@ -166,11 +197,16 @@ export class Health {
   }
 }
 
+/** SQLite's code for a file that somebody else has locked. */
+const SQLITE_BUSY = 5
+/** Between two tries to write to such a control.db. */
+const FORGETS_MS = 30_000
 const CLOCK_JUMP_MS = 5000
 /** So long it is worth a look. */
 const JUMP_TOLD_MS = 600_000
 /** The engine can merge again. */
 const ROOM_BYTES_MIN = 512 * 2 ** 20
+const MEND_EVERY_MS = 10 * 60_000
 
 function diskNote (days: number): Note {
   return { part: 'disk', severity: 'warning', cause: `At the pace of the last days the disk is full in ${Math.max(1, Math.round(days))} days`, remedy: 'Shorten the retention of topics or the realtime period, or take a larger disk.' }

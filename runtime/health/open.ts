@@ -5,6 +5,7 @@ import { grantOf } from '../access/rights.ts'
 import { backupsOf } from '../backup/backups.ts'
 import { describe } from '../errors.ts'
 import { Health } from './health.ts'
+import { HealthMetrics } from './health-metrics.ts'
 import { resultsOf } from './test-task.ts'
 import type { Platform } from '../platform.ts'
 import type { AuditLine } from './changes.ts'
@@ -65,6 +66,8 @@ export function openWatch (platform: Omit<Platform, 'watch'>): Watch {
       log.info({ reason: describe(error) }, 'The tests after a reload were left out')
     }
   })
+  const metrics = new HealthMetrics({ looked: () => platform.fleet.isControl ? health.newest : undefined, alerts: () => alerts.state.alerts, lastBackup: () => backups.lastAt })
+  observe.measured.addSource(() => metrics.read())
   health.open()
   const watch: Watch = {
     health,

@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises'
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import { lags } from '../control/lag.ts'
 import { storeRequests } from '../objects/request-count.ts'
-import type { EmbeddedState } from '../clickhouse/embedded.ts'
+import { endKinds } from '../clickhouse/ends.ts'
+import type { EmbeddedClickHouse } from '../clickhouse/embedded.ts'
 import type { MetricObjectWithValues } from '../row-rate.ts'
 import type { Platform } from '../platform.ts'
 
@@ -23,13 +24,14 @@ export interface ProcessUse {
 export type MeasuredPlatform = Pick<Platform, 'supervisor' | 'broker' | 'rowsDropped'> & {
   readonly fleet: { readonly isControl: boolean }
   readonly recorded: { readonly rows: number }
-  readonly engine: EmbeddedState
+  readonly engine: Pick<EmbeddedClickHouse, 'state' | 'ends'> | undefined
 }
 
 export class Measured {
   readonly #platform: MeasuredPlatform
   readonly #process = new Registry()
   readonly #own = new Registry()
+  readonly #sources: Array<() => Promise<MetricObjectWithValues[]>> = []
   readonly #healthy: Gauge
   readonly #restarts: Counter
   readonly #lagRows: Gauge
@@ -37,6 +39,7 @@ export class Measured {
   readonly #dropped: Gauge
   readonly #recorded: Counter
   readonly #engineCpu: Counter
+  readonly #engineEnds: Counter
   readonly #storeReads: Counter
   readonly #storeWrites: Counter
   readonly #engineMemory: Gauge
@@ -52,9 +55,15 @@ export class Measured {
     this.#dropped = new Gauge({ name: 'twolane_platform_rows_dropped', help: 'Log and metric rows that the topic _platform did not take', registers })
     this.#recorded = new Counter({ name: 'twolane_observe_rows_total', help: 'Log and metric rows that this process stored in ClickHouse', registers })
     this.#engineCpu = new Counter({ name: 'twolane_engine_cpu_seconds_total', help: 'Processor time of the embedded ClickHouse, since it was started', registers })
+    this.#engineEnds = new Counter({ name: 'twolane_engine_ends_total', help: 'Times that the process of the embedded ClickHouse ended: died by itself, hung and was ended, asked to restart', labelNames: ['kind'], registers })
     this.#storeReads = new Counter({ name: 'twolane_store_reads_total', help: 'Requests that read from an object store', labelNames: ['pipeline', 'step'], registers })
     this.#storeWrites = new Counter({ name: 'twolane_store_writes_total', help: 'Requests that write to an object store, or list it', labelNames: ['pipeline', 'step'], registers })
     this.#engineMemory = new Gauge({ name: 'twolane_engine_resident_memory_bytes', help: 'Memory of the embedded ClickHouse', registers })
+  }
+
+  /** Another part of the platform tells what it measures; few series, and never by throwing. */
+  addSource (source: () => Promise<MetricObjectWithValues[]>): void {
+    this.#sources.push(source)
   }
 
   /** All of them. */
@@ -73,7 +82,7 @@ export class Measured {
 
   async #platformWide (withLag: boolean): Promise<MetricObjectWithValues[]> {
     const { supervisor, rowsDropped, recorded, engine } = this.#platform
-    for (const metric of [this.#healthy, this.#restarts, this.#lagRows, this.#lagSeconds, this.#recorded, this.#engineCpu, this.#storeReads, this.#storeWrites]) metric.reset()
+    for (const metric of [this.#healthy, this.#restarts, this.#lagRows, this.#lagSeconds, this.#recorded, this.#engineCpu, this.#engineEnds, this.#storeReads, this.#storeWrites]) metric.reset()
     for (const { id, healthy, state, restarts } of supervisor.status()) {
       this.#healthy.set({ pipeline: id, state }, healthy ? 1 : 0)
       this.#restarts.inc({ pipeline: id }, restarts)
@@ -86,10 +95,11 @@ export class Measured {
     this.#recorded.inc(recorded.rows)
     this.#storeReads.inc({ pipeline: '', step: '' }, storeRequests.reads)
     this.#storeWrites.inc({ pipeline: '', step: '' }, storeRequests.writes)
-    const used = engine.state === 'up' && engine.pid > 0 ? await processUse(engine.pid) : undefined
+    const used = engine?.state.state === 'up' ? await processUse(engine.state.pid) : undefined
+    for (const kind of engine === undefined ? [] : endKinds) this.#engineEnds.inc({ kind }, engine?.ends.counts[kind])
     this.#engineCpu.inc(used?.cpuSeconds ?? 0)
     this.#engineMemory.set(used?.residentBytes ?? 0)
-    return metricsOf(this.#own)
+    return [...await metricsOf(this.#own), ...(await Promise.all(this.#sources.map(source => source()))).flat()]
   }
 }
 

@@ -3,7 +3,7 @@
 import { Measured } from './measured.ts'
 import { Recorder } from './recorder.ts'
 import { StoreReader } from './store-reader.ts'
-import type { EmbeddedState } from '../clickhouse/embedded.ts'
+import type { EmbeddedClickHouse } from '../clickhouse/embedded.ts'
 import type { Fleet } from '../fleet.ts'
 import type { Platform } from '../platform.ts'
 import type { RecorderState } from './recorder.ts'
@@ -22,7 +22,8 @@ export interface Observe {
 
 interface Around {
   readonly fleet: Pick<Fleet, 'isControl'>
-  readonly engine: () => EmbeddedState
+  /** undefined: it is a server's. */
+  readonly engine: Pick<EmbeddedClickHouse, 'state' | 'ends'> | undefined
 }
 
 export function openObserve (platform: Pick<Platform, 'broker' | 'supervisor' | 'clickhouse' | 'config' | 'log' | 'rowsDropped'>, { fleet, engine }: Around): Observe {
@@ -30,7 +31,7 @@ export function openObserve (platform: Pick<Platform, 'broker' | 'supervisor' | 
   const recorder = new Recorder({ broker, clickhouse, bytesMax: config.observeGigabytes * 2 ** 30, isControl: () => fleet.isControl, log })
   const reader = new StoreReader(clickhouse)
   const measured = new Measured({
-    supervisor, broker, fleet, get rowsDropped () { return platform.rowsDropped }, get recorded () { return recorder.state }, get engine () { return engine() }
+    supervisor, broker, fleet, get rowsDropped () { return platform.rowsDropped }, get recorded () { return recorder.state }, engine
   })
   return {
     measured,

@@ -6,7 +6,7 @@ import { main } from '../../../runtime/cli/main.ts'
 import { capture } from '../cli/capture.ts'
 import { makeProject, root, startPlatform } from '../../system/project.ts'
 import { eventually } from '../../waiting.ts'
-import { readFileSync } from 'node:fs'
+import { readFileSync, truncateSync } from 'node:fs'
 
 interface Health { readonly state: string, readonly sentence: string, readonly canary: { readonly state: string, readonly hops: ReadonlyArray<{ readonly hop: string, readonly ms: number, readonly at: string | null }> }, readonly problems: ReadonlyArray<{ readonly id: string, readonly touches: { readonly datasets: readonly string[] } }>, readonly changes: readonly unknown[] }
 
@@ -34,6 +34,13 @@ await t.test('a platform with a canary', async t => {
     })
     t.equal(body.state, 'ok')
     t.match(body.sentence, /up to date, and the canary of \d+ s ago arrived everywhere/)
+  })
+
+  await t.test('and as numbers for Prometheus', async t => {
+    const { body } = await platform.api<string>('GET', '/metrics')
+    for (const line of ['twolane_health_state 0', 'twolane_part_state{part="Lake"} 0', 'twolane_problems{severity="error"} 0', 'twolane_canary_hop_late{hop="warehouse"} 0', 'twolane_alerts_open{severity="error"} 0', 'twolane_engine_ends_total{kind="hung"} 0']) t.ok(body.includes(`\n${line}\n`), line)
+    t.match(body, /\ntwolane_canary_hop_seconds\{hop="data"\} [\d.]+\n[^]*\ntwolane_canary_age_seconds [\d.]+\n/)
+    t.notMatch(body, /twolane_backup_age_seconds \d/, 'there is none yet')
   })
 
   await t.test('item 43: details want a token, and the status of all shows no names', async t => {
@@ -74,4 +81,37 @@ await t.test('a platform with a canary', async t => {
     t.ok(changes.length > 1, 'both reloads are among the changes')
     await eventually('a run of the tests', async () => (await platform.api<{ runs: Array<{ started_by: string }> }>('GET', '/v1/jobs/tests/runs')).body.runs.find(({ started_by: by }) => by.startsWith('reload ')))
   })
+})
+
+await t.test('a database that cannot read a part is restarted, and goes on with what the part was merged from', async t => {
+  const rows = 3000
+  const project = makeProject(join(t.testdir(), 'project'), {
+    'schemas/rows.yaml': 'event_time: t\nfields:\n  n: { type: int64, required: true, description: Number of the row }\n  t: { type: timestamp(ms), required: true, description: Time of the row, cast: { unit: ms } }\n',
+    'pipelines/rows.yaml': `
+input: { generate: { rate: 1000, count: ${rows}, fields: { n: { counter: 1 }, t: { counter: 1704205800000 } } } }
+topic: rows
+transforms: [mapping: rows]
+outputs:
+  - streaming-database: {}
+    flush: { rows: 200, ms: 100 }
+`
+  })
+  const platform = await startPlatform(project)
+  t.teardown(() => platform.kill())
+  const sum = async (): Promise<Array<{ total: string, sum: string }>> => platform.query('SELECT count() AS total, sum(n) AS sum FROM streaming.rows')
+  const all = [{ total: String(rows), sum: String(rows * (rows + 1) / 2) }]
+  await eventually('all rows', async () => JSON.stringify(await sum().catch(() => [])) === JSON.stringify(all) || undefined)
+  const merged = await eventually('a part that was merged', async () => {
+    const [part] = await platform.query<{ path: string }>('SELECT path FROM system.parts WHERE database = \'streaming\' AND table = \'rows\' AND active AND level > 0 ORDER BY rows DESC LIMIT 1')
+    return part?.path
+  })
+
+  // What a merge leaves behind that ended where nothing could be written.
+  truncateSync(join(merged, 'data.bin'), 0)
+  await t.rejects(sum(), 'the part cannot be read')
+  await eventually('queries fail often enough to be believed', async () => {
+    await sum().catch(() => { /* until it is restarted */ })
+    return /it is restarted, so that it takes what the damaged part was merged from/.test(platform.output()) || undefined
+  }, 500)
+  await eventually('all rows again', async () => JSON.stringify(await sum().catch(() => [])) === JSON.stringify(all) || undefined)
 })

@@ -2,6 +2,9 @@
 
 import t from 'tap'
 import { DatabaseSync } from 'node:sqlite'
+import { Backups } from '../../../runtime/backup/backups.ts'
+import { HealthMetrics } from '../../../runtime/health/health-metrics.ts'
+import { engineNotes } from '../../../runtime/health/engine-notes.ts'
 import { findingsOf } from '../../../runtime/health/findings.ts'
 import { Refusals } from '../../../runtime/health/refusals.ts'
 import { HealthRecord } from '../../../runtime/health/record.ts'
@@ -12,6 +15,8 @@ import type { TopicState } from '../../../runtime/broker/broker.ts'
 import type { Facts } from '../../../runtime/health/facts.ts'
 import type { Finding } from '../../../runtime/health/findings.ts'
 import type { Pipeline } from '../../../runtime/pipeline.ts'
+import type { Looked } from '../../../runtime/health/health-metrics.ts'
+import type { Opening } from '../../../runtime/platform.ts'
 import type { Topic } from '../../../runtime/schema.ts'
 
 const now = Date.parse('2024-01-02T15:00:00Z')
@@ -49,7 +54,7 @@ function facts (more: Partial<Facts> = {}): Facts {
     warehouse: undefined,
     topics: { known: true, value: new Map([['quotes', topic('quotes')], ['secret', topic('secret')]]) },
     lags: [],
-    disk: { known: true, value: { freeBytes: 50 * 2 ** 30, totalBytes: 100 * 2 ** 30 } },
+    disk: { known: true, value: { freeBytes: 50 * 2 ** 30, totalBytes: 100 * 2 ** 30, reserveBytes: 2 ** 30 } },
     waiting: [],
     jobs: [],
     canary: { state: 'ok', at: now - 12_000, hops: [] },
@@ -140,13 +145,13 @@ await t.test('schedules that stand still, and runs that did not begin, are told'
 await t.test('failed jobs, days that wait, full disks and clocks apart are told', async t => {
   const last = { state: 'failed', id: 'r1', error: 'no route' }
   const found = findingsOf(facts({
-    disk: { known: true, value: { freeBytes: 2 ** 29, totalBytes: 2 ** 36 } },
+    disk: { known: true, value: { freeBytes: 2 ** 29, totalBytes: 2 ** 36, reserveBytes: 0 } },
     engine: { known: true, value: { clockMs: -9000, outOfSpace: 0, unreadable: 7 } },
     jobs: [{ task: { id: 'handoff', schedule: { when: { kind: 'manual' } } }, kind: 'task', last }] as unknown as Facts['jobs'],
     waiting: [{ dataset: 'quotes', topic: 'quotes', day: '2024-01-01', reason: 'late rows', since: now - 7_200_000 }],
     runtimes: ['The runtime b was not heard of for 30 s']
   }))
-  t.same(found.map(({ id }) => id), ['disk', 'unreadable/clickhouse', 'clock', 'runtime/The runtime b was not heard of', 'job/handoff', 'handoff/quotes'])
+  t.same(found.map(({ id }) => id), ['disk/low', 'unreadable/clickhouse', 'clock', 'runtime/The runtime b was not heard of', 'job/handoff', 'handoff/quotes'])
   t.same(found.filter(({ actions }) => actions.length > 2), [])
 })
 
@@ -189,9 +194,87 @@ await t.test('what has changed since somebody looked is told once they come back
   t.match(changesSince(now, [receipt], [{ at: now + 1, user: 'bob', action: 'user.create', target: 'eve' }]), [{ who: 'bob', what: 'user.create eve' }, { kind: 'reload', what: 'Reload 3: quotes changed' }])
 })
 
+await t.test('a disk with some room left is a warning, and the cause of nothing', async t => {
+  const low: Facts['disk'] = { known: true, value: { freeBytes: 3 * 2 ** 30, totalBytes: 100 * 2 ** 30, reserveBytes: 2 ** 30 } }
+  const { problems } = judge(facts({ disk: low, pipelines: [broken('quotes', 'input.websocket', 'Connection refused')] }))
+  t.match(problems.map(({ id, severity, hides }) => [id, severity, hides.length]).toSorted(), [['disk/low', 'warning', 0], ['pipeline/quotes/input.websocket', 'error']])
+  const small: Facts['disk'] = { known: true, value: { freeBytes: 0.9 * 2 ** 30, totalBytes: 2 ** 30, reserveBytes: 2 ** 26 } }
+  t.match(judge(facts({ disk: small })).problems, [{ id: 'disk/low' }])
+})
+
 await t.test('the disk is forecast from the growth of days, not of minutes', async t => {
   const record = new HealthRecord(new DatabaseSync(':memory:'))
   t.equal(record.sample(100, now), undefined)
   t.equal(record.sample(10, now + 3_600_000), undefined)
   t.equal(record.sample(50, now + 2 * day + 3_600_000)?.toFixed(0), '2')
+})
+
+await t.test('an engine that hung or died is told for an hour, although it came back', async t => {
+  const hung = { at: now - 60_000, kind: 'hung', reason: 'it did not answer for 60 s and was ended' } as const
+  const died = { at: now - 120_000, kind: 'died', reason: 'the process ended (SIGKILL)' } as const
+  const { state, problems } = judge(facts({ notes: engineNotes([hung], now) }))
+  t.equal(state, 'degraded')
+  t.match(problems, [{ part: 'clickhouse process', cause: /was started again, at 2024-01-02T14:59:00Z the last time: it did not answer for 60 s and was ended$/, remedy: /Nothing is lost/ }])
+  t.match(engineNotes([died], now), [{ severity: 'warning', remedy: /ran out of memory/ }])
+  t.match(engineNotes([died, died, died], now), [{ severity: 'error', cause: /was started again 3 times in the last hour/ }])
+  t.same(engineNotes([hung], now + 3_600_000), [])
+  t.same(engineNotes([{ ...died, kind: 'asked' }], now), [])
+})
+
+await t.test('that no backup was made is told from when its place was set, over all restarts', async t => {
+  const database = new DatabaseSync(':memory:')
+  t.teardown(() => database.close())
+  const start = (backupTo: string): Backups => new Backups({ store: { database }, config: { backupTo } } as unknown as Opening)
+  t.same(start('/backups').notes(now), [])
+  t.same(start('/backups').notes(now + day), [])
+  t.match(start('/backups').notes(now + 2 * day), [{ part: 'backup', severity: 'error', cause: 'No backup was made since the place for them was set, 2 days ago' }])
+  t.same(start('/elsewhere').notes(now + 2 * day), [], 'another place has its own time')
+  database.prepare('insert into backups (id, at, place) values (?, ?, ?)').run('one', now, '/backups')
+  t.match(start('/backups').notes(now + 2 * day), [{ cause: 'The newest backup is 2 days old' }])
+})
+
+await t.test('metrics of the health have few labels, and leave out what nobody knows', async t => {
+  const look = (more: Partial<Facts> = {}): Looked => ({ verdict: judge(facts(more)), facts: facts(more) })
+  const read = async (looked: Looked | undefined, lastBackup?: number) => {
+    const metrics = new HealthMetrics({ looked: () => looked, alerts: () => [{ severity: 'error', fired: 1 }, { severity: 'error', fired: 0 }], lastBackup: () => lastBackup })
+    return new Map((await metrics.read(now)).flatMap(({ name, values }) => values.map(({ labels, value }) => [[name, ...Object.values(labels)].join(' '), value])))
+  }
+  t.same(await read(undefined), new Map())
+  const hops = [{ hop: 'topic', pipeline: 'canary', step: 'input.generate', state: 'ok', at: now, ms: 20, reason: '' }, { hop: 'lake', pipeline: 'canary', step: 'outputs.lake', state: 'late', at: 0, ms: 0, reason: 'no row for 500 s' }] as const
+  const series = await read(look({ engine: down, canary: { state: 'late', at: 0, hops } }))
+  t.match(Object.fromEntries(series), {
+    twolane_health_state: 2,
+    'twolane_part_state Streaming database': 2,
+    'twolane_part_state Lake': 1,
+    'twolane_problems error': 2,
+    'twolane_canary_hop_seconds topic': 0.02,
+    'twolane_canary_hop_late topic': 0,
+    'twolane_canary_hop_late lake': 1,
+    'twolane_alerts_open error': 1,
+    twolane_disk_free_bytes: 50 * 2 ** 30
+  })
+  for (const name of ['twolane_canary_hop_seconds lake', 'twolane_canary_age_seconds', 'twolane_backup_age_seconds']) t.notOk(series.has(name), name)
+  t.match(Object.fromEntries(await read(look(), now - 5000)), { twolane_health_state: 0, twolane_canary_age_seconds: 12, twolane_backup_age_seconds: 5 })
+  const many = Array.from({ length: 500 }, (_, i) => ({ part: `part ${i}`, severity: 'error', cause: 'broken', remedy: '' } as const))
+  t.ok((await read(look({ notes: many }))).size < 30)
+})
+
+await t.test('the hop at which the canary stopped is named in the problem and on the status of all', async t => {
+  const names = ['connector', 'topic', 'streaming database', 'data', 'warehouse', 'lake']
+  const parts = ['Connectors', 'Topics', 'Streaming database', 'Streaming database', 'Warehouse', 'Lake']
+  for (const [i, name] of names.entries()) {
+    const hops = names.map((hop, j) => ({ hop, pipeline: 'canary', step: `step ${hop}`, state: j < i ? 'ok' : 'late', at: 0, ms: 0, reason: j < i ? '' : 'no row for 500 s' } as const))
+    const verdict = judge(facts({ canary: { state: 'late', at: now, hops } }))
+    t.match(verdict.problems, [{ part: 'canary', cause: `The canary has not arrived at the hop "${name}": no row for 500 s`, remedy: `Look at step ${name} of canary.` }], name)
+    const status = publicStatus(verdict, [], () => 1)
+    t.equal(status.canary.stopped_at, name)
+    t.same(status.parts.filter(({ state }) => state !== 'ok').map(({ name }) => name), [parts[i]])
+  }
+})
+
+await t.test('a disk below its reserve is an error that says that inputs wait, and hides their steps', async t => {
+  const full = { known: true, value: { freeBytes: 9 * 2 ** 30, totalBytes: 100 * 2 ** 30, reserveBytes: 10 * 2 ** 30 } } as const
+  const { problems, sentence } = judge(facts({ disk: full, pipelines: [broken('quotes', 'input.websocket', 'The disk has 9 GB left')] }))
+  t.match(problems, [{ id: 'disk', severity: 'error', hides: [{ id: 'pipeline/quotes/input.websocket' }], datasets: ['quotes', 'secret'], remedy: /go on by themselves/ }])
+  t.match(sentence, /has 9\.0 of 100 GB left, and 10 GB stay free: inputs wait\. It holds up quotes, secret/)
 })
