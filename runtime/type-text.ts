@@ -71,18 +71,20 @@ function timestamp (inside: string | undefined): Type {
 
 function enumValues (inside: string | undefined): string[] {
   const values: string[] = []
-  const item = /\s*(?:'((?:[^']|'')*)'|([^',()]*?))\s*(,|$)/y
+  const item = /(?:\s*'((?:[^']|'')*)'\s*|([^',()]*))(,|$)/y
   const text = inside ?? ''
   while (item.lastIndex < text.length) {
     const match = item.exec(text)
     if (match === null) throw new Error("the values of an enum stand between commas; one with a comma, bracket or quote stands in single quotes: enum('a, b', c)")
-    if (match[1] === undefined && match[2] === '') throw new Error("a value of an enum is empty; write '' for the empty text")
-    values.push(match[1]?.replaceAll("''", "'") ?? match[2] as string)
+    const bare = match[2]?.trim()
+    if (bare === '') throw new Error("a value of an enum is empty; write '' for the empty text")
+    values.push(bare ?? (match[1] as string).replaceAll("''", "'"))
     if (match[3] === '') break
     if (item.lastIndex === text.length) throw new Error('an enum ends with a comma')
   }
   if (values.length === 0) throw new Error('an enum names its values: enum(buy, sell)')
-  const twice = values.find((value, i) => values.indexOf(value) < i)
+  const seen = new Set<string>()
+  const twice = values.find(value => seen.size === seen.add(value).size)
   if (twice !== undefined) throw new Error(`the enum has ${JSON.stringify(twice)} twice`)
   return values
 }

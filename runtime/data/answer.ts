@@ -18,6 +18,7 @@ import type { PageToken } from './page-token.ts'
 import { isOver, pinOf } from './pin.ts'
 import type { Pin } from './pin.ts'
 import { runCompiled } from './run.ts'
+import { isBehind, recentRowsAreOfTable } from './recent.ts'
 import { formatRange, PAGE_ROWS, PAGE_ROWS_MAX } from './spec.ts'
 import type { Format, Params, Spec } from './spec.ts'
 import type { Lane } from './stream.ts'
@@ -78,8 +79,9 @@ export async function answerRows<P extends Params> (platform: Platform, wish: Wi
   const warnings = await warningsOf(platform, question, { pin, principal, signal })
   const told = warnings.length === 0 ? headers : { ...headers, 'x-warning': headerText(JSON.stringify(warnings)) }
   const lane = laneOf(readable, question, pin)
-  if (format === 'json') return page(platform, wish, { question, name, pin, lane, token, pageSize, headers: told })
-  const compiled = question.compile({ format, rows: spec.limit })
+  const recent = isBehind(spec, readable, pin) && await recentRowsAreOfTable(platform, readable, pin)
+  if (format === 'json') return page(platform, wish, { question, name, pin, lane, recent, token, pageSize, headers: told })
+  const compiled = question.compile({ format, rows: spec.limit, recent })
   const answer = await runCompiled(platform, compiled, { format: engineFormats[format], lane, seq: pin.seq, principal, settings: numbersOf(spec.priceType), signal })
   const counter = rowCounter(format)
   const counted = answer.body.compose(quotaMeter(platform, principal, counter, format, Boolean(wish.params.trailer))) as unknown as Stream
@@ -91,17 +93,18 @@ interface PageParts {
   readonly name: string
   readonly pin: Pin
   readonly lane: Lane
+  readonly recent: boolean
   readonly token: PageToken | undefined
   readonly pageSize: number
   readonly headers: Readonly<Record<string, string>>
 }
 
-async function page (platform: Platform, { principal, signal }: Asker, { question, name, pin, lane, token, pageSize, headers }: PageParts): Promise<Rows> {
+async function page (platform: Platform, { principal, signal }: Asker, { question, name, pin, lane, recent, token, pageSize, headers }: PageParts): Promise<Rows> {
   const { datasets, spec } = question
   const left = token === undefined ? spec.limit ?? null : token.left
   const rows = Math.min(pageSize, PAGE_ROWS_MAX, left ?? Infinity)
   // One more tells whether there is another page.
-  const compiled = question.compile({ format: 'json', rows: rows + 1, after: token?.after ?? null })
+  const compiled = question.compile({ format: 'json', rows: rows + 1, after: token?.after ?? null, recent })
   const { body } = await runCompiled(platform, compiled, { format: engineFormats.json, lane, seq: pin.seq, principal, settings: numbersOf(spec.priceType), signal })
   const lines = (await text(body)).split('\n').filter(line => line !== '')
   if (token?.seq !== undefined && token.seq !== null) {

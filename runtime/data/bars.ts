@@ -78,11 +78,11 @@ interface Plan {
   readonly part: Part
 }
 
-function compileBars (readable: Readable, spec: Spec, { interval, fill, measures, part: { format, rows, after } }: Plan): Compiled {
+function compileBars (readable: Readable, spec: Spec, { interval, fill, measures, part: { format, rows, after, recent } }: Plan): Compiled {
   const binder = new Binder()
   const { open, high, low, close, size, price, columns } = measures
   const position = orderOf(readable, spec)
-  const source = sourceOf(readable, { columns: [...columns, ...position.map(({ name }) => name)], conditions: conditionsOf(readable, spec, binder), binder })
+  const source = sourceOf(readable, { columns: [...columns, ...position.map(({ name }) => name)], conditions: conditionsOf(readable, spec, binder), binder, lane: recent === true ? 'recent' : undefined })
   const keys = readable.key.map(({ name }) => quoteName(name))
   const at = `tuple(${position.map(({ name }) => `r.${quoteName(name)}`).join(', ')})`
   const start = bucketOf(`r.${quoteName(spec.time.name)}`, interval)

@@ -99,14 +99,17 @@ function fitDecimal (bare: string, value: string | number | boolean, wrong: (wha
   const scale = Number(/, ?(\d+)\)$/.exec(bare)?.[1] ?? 0)
   const [, whole, fraction = ''] = /^-?(\d{1,38})(?:\.(\d+))?$/.exec(typeof value === 'boolean' ? '' : typeof value === 'number' ? plain(value) : value) ?? []
   if (whole === undefined) throw wrong('a decimal number')
-  const digits = fraction.replace(/0+$/, '')
+  const digits = fraction.replace(/(?<!0)0+$/, '')
   if (digits.length > scale) throw wrong(`a number with at most ${scale} digits behind the point`)
   if (whole.replace(/^0+/, '').length > 38 - scale) throw wrong(`a number with at most ${38 - scale} digits before the point`)
   return { type: `Decimal(38, ${scale})`, text: typeof value === 'number' ? plain(value) : String(value) }
 }
 
-/** Without an exponent: 1e-7 as 0.0000001. */
+/** All digits without an exponent: 1e-7 as 0.0000001. */
 function plain (value: number): string {
   const text = String(value)
-  return /e/.test(text) ? value.toFixed(20).replace(/\.?0+$/, '') : text
+  const [, sign, first = '', others = '', power] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text) ?? []
+  if (power === undefined) return text
+  const zeros = '0'.repeat(Math.max(0, -Number(power) - 1))
+  return Number(power) < 0 ? `${sign}0.${zeros}${first}${others}` : `${sign}${first}${others.padEnd(Number(power), '0')}`
 }

@@ -36,6 +36,8 @@ export interface Part extends Pick<Output, 'format'> {
   readonly rows?: number | undefined
   /** Of a page: where the one before ended, as the order's columns in text; null: this is the first one. Each row then says where it stood, in CURSOR. */
   readonly after?: readonly string[] | null | undefined
+  /** All rows that can answer are those of the streaming database's table (recent.ts). */
+  readonly recent?: boolean
 }
 
 /** Something that rows answer. */
@@ -57,7 +59,7 @@ export function dataQuestion (readable: Readable, spec: Spec): Question {
   return { datasets: [readable], spec, compile: part => compileData(readable, spec, part), tagged: true }
 }
 
-function compileData (readable: Readable, spec: Spec, { format, rows, after }: Part): Compiled {
+function compileData (readable: Readable, spec: Spec, { format, rows, after, recent }: Part): Compiled {
   const binder = new Binder()
   const order = orderOf(readable, spec)
   const conditions = conditionsOf(readable, spec, binder)
@@ -68,6 +70,7 @@ function compileData (readable: Readable, spec: Spec, { format, rows, after }: P
     columns: [...spec.fields, ...order].map(({ name }) => name),
     conditions,
     binder,
+    lane: recent === true ? 'recent' : undefined,
     top: rows === undefined ? undefined : sorted('')
   })
   const fields = spec.fields.map(column => `${shown(`r.${quoteName(column.name)}`, column, { format, priceType: spec.priceType })} AS ${quoteName(column.name)}`)

@@ -2,11 +2,12 @@
 //
 //   one server    SELECT … FROM data.<dataset>                (the same of a dataset that only the warehouse has)
 //   two servers   SELECT … FROM realtime.<dataset>  UNION ALL  SELECT … FROM url(<relay>)
+//   recent rows   SELECT … FROM streaming.<dataset>           (recent.ts says when that is the same)
 //
 // The relay (relay.ts) gives the rows of history.<dataset> from the other server, under an address that holds for this
 // statement only. Both parts are pinned to one boundary, so each row is in one of them.
 
-import { quoteName } from '../clickhouse/sql.ts'
+import { quoteName, quoteTable } from '../clickhouse/sql.ts'
 import type { Binder } from './binder.ts'
 import type { Readable } from './catalog.ts'
 
@@ -34,8 +35,8 @@ export interface Wanted {
   readonly binder: Binder
   /** The first rows of each part are enough: ORDER BY and LIMIT in SQL. */
   readonly top?: string | undefined
-  /** Rows of the streaming database only, or of the warehouse only; both by default. */
-  readonly lane?: 'realtime' | 'history' | undefined
+  /** Rows of the streaming database only, of its table without a look at the boundary, or of the warehouse only; both lanes by default. */
+  readonly lane?: 'realtime' | 'recent' | 'history' | undefined
 }
 
 export function sourceOf (readable: Readable, wanted: Wanted): Source {
@@ -43,9 +44,10 @@ export function sourceOf (readable: Readable, wanted: Wanted): Source {
   const columns = [...new Set(wanted.columns)]
   const { lane, binder, conditions } = wanted
   const dedupe = readable.dataset.schema.unique ?? []
-  if (place === 'none' || (lane === 'history' && place === 'realtime') || (lane === 'realtime' && (place === 'history' || place === 'loaded'))) {
+  if (place === 'none' || (lane === 'history' && place === 'realtime') || ((lane === 'realtime' || lane === 'recent') && (place === 'history' || place === 'loaded'))) {
     return { sql: `(SELECT * FROM null(${binder.bind('String', structureOf(readable, columns))}))`, relayed: [] }
   }
+  if (lane === 'recent') return { sql: `(${select(quoteTable(readable.dataset.table), columns, wanted)})`, relayed: [] }
   if (place === 'one' || place === 'loaded') return { sql: `(${select(viewOf(readable, lane ?? 'data'), columns, wanted)})`, relayed: [] }
   if (place === 'realtime' || lane === 'realtime') return { sql: `(${select(viewOf(readable, 'realtime'), columns, wanted)})`, relayed: [] }
   if (place === 'history' || lane === 'history') return historyOf(readable, columns, wanted)

@@ -4,6 +4,7 @@
 import { cell } from '../batch.ts'
 import type { Column, Columns, TextColumn } from '../batch.ts'
 import { doublesOf } from './doubles.ts'
+import { LinearPattern } from './pattern.ts'
 import type { RowRule, RuleOf, ValidValues } from './rule.ts'
 
 /** Sets `marks[i]` to 1 for each row that breaks the rule, and returns how many there are; the marks are 0 before. */
@@ -85,12 +86,12 @@ class MissingCheck implements RowCheck {
 class TextCheck implements RowCheck {
   readonly #field: string
   readonly #values: ReadonlySet<unknown> | undefined
-  readonly #pattern: RegExp | undefined
+  readonly #pattern: LinearPattern | undefined
 
   constructor ({ field, valid }: RuleOf<'invalidValues'>) {
     this.#field = field
     this.#values = valid.validValues === undefined ? undefined : new Set(valid.validValues)
-    this.#pattern = valid.pattern === undefined ? undefined : new RegExp(valid.pattern, 'su')
+    this.#pattern = valid.pattern === undefined ? undefined : new LinearPattern(valid.pattern)
   }
 
   mark (columns: Columns, rows: number, marks: Uint8Array): number {

@@ -1,6 +1,7 @@
 // `arguments:` of a quality rule: whether they are for its metric, and make sense for its field.
 
 import { quote } from '../problems.ts'
+import { LinearPattern } from './pattern.ts'
 import { isNumeric, isScalar, named } from './rule-entry.ts'
 import type { ArgumentsText, Entry } from './rule-entry.ts'
 import type { Metric } from './rule.ts'
@@ -56,34 +57,10 @@ function checkValid (entry: Entry, given: ArgumentsText): void {
 
 /** It is asked here and in the engine, so it may only use what both have. */
 function checkPattern ({ refuse }: Entry, pattern: string): void {
-  const path = ['arguments', 'pattern']
-  if (/\(\?(?!:)|\\[1-9k]|\\[pPuxcbB]/.test(pattern)) refuse(path, 'looks around, refers back, or has an escape that the engine reads in another way; write it without')
-  // On a text that almost fits it would take longer than the rest of the day, for each row anew.
-  if (repeatsRepetition(pattern)) refuse(path, 'repeats a group in which something is repeated without end; write it without, or with a bound such as {1,20}')
   try {
     // eslint-disable-next-line no-new -- only whether it can be made is asked.
-    new RegExp(pattern, 'su')
-  } catch {
-    refuse(path, `${quote(pattern)} is no regular expression`)
+    new LinearPattern(pattern)
+  } catch (error) {
+    refuse(['arguments', 'pattern'], `${quote(pattern)} ${(error as Error).message}`)
   }
-}
-
-/** Such as `(a+)+`. */
-function repeatsRepetition (pattern: string): boolean {
-  const endless = /^(?:[*+]|\{\d+,\})/
-  // Of each group that is open: whether something in it is repeated.
-  const open = [false]
-  const repeated = (): void => { open[open.length - 1] = true }
-  for (let i = 0; i < pattern.length; i++) {
-    const character = pattern[i]
-    if (character === '\\') i++
-    else if (character === '[') while (i < pattern.length && pattern[i] !== ']') i += pattern[i] === '\\' ? 2 : 1
-    else if (character === '(') open.push(false)
-    else if (character === ')') {
-      const inner = open.length > 1 && open.pop() === true
-      if (inner && endless.test(pattern.slice(i + 1))) return true
-      if (inner) repeated()
-    } else if (endless.test(pattern.slice(i))) repeated()
-  }
-  return false
 }

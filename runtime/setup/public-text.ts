@@ -14,8 +14,8 @@ export type SecretOptions = ReadonlyMap<string, ReadonlySet<string>>
 
 const bareVariable = /^["']?\$\{\w+\}["']?$/
 const secretName = /pass|secret|token|credential|api_?key|access_key|private|^auth$|webhook/i
-/** A password in an address. */
-const inAddress = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@'"]*:)(?!\$\{)[^\s@/?#'"]+(?=@)/gi
+/** A password in an address; like a client, it takes what stands before the last @. */
+const inAddress = /(:\/\/[^\s:/?#@'"]*:)(?!\$\{\w+\}@)[^\s/?#'"]+(?=@)/g
 
 /** Never throws: where the text is no YAML, whole lines that name a secret are masked, with the lines below that belong to them. */
 export function publicText (path: string, text: string, secrets: SecretOptions): string {

@@ -5,9 +5,13 @@ import { tableFromIPC } from 'apache-arrow'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { zstdDecompressSync } from 'node:zlib'
+import { findDataset } from '../../../runtime/data/catalog.ts'
+import { pinOf } from '../../../runtime/data/pin.ts'
+import { recentRowsAreOfTable } from '../../../runtime/data/recent.ts'
 import { gatesOf } from '../../../runtime/data/stream.ts'
 import { until } from '../../conform/context.ts'
 import { openGround, tradesOf } from './ground.ts'
+import type { Principal } from '../../../runtime/access/principal.ts'
 
 interface Page {
   readonly columns: ReadonlyArray<{ readonly name: string, readonly type: string }>
@@ -223,6 +227,24 @@ await t.test('as_of shows what was known at a moment, in rows, bars, last rows a
   t.strictSame((await page(`/v1/bars/trades.json?every=1d&${by}`)).rows.map(row => row['count']), [2])
   t.equal((await page(`/v1/join/asof.json?left=trades&right=quotes&take=bid&${by}`)).rows.length, 2)
   t.match((await ground.get('/v1/data/bars.json?as_of=2024-03-01')).json<Refused>(), { code: 'REQUEST_INVALID', detail: /replace each other/ })
+})
+
+await t.test('recent rows come from the table itself, unless rows were loaded directly, and are those of the view', async t => {
+  const day = '2024-03-09'
+  await ground.put('quotes', `SELECT symbol, at, toDecimal64(1, 8) AS bid, toDecimal64(2, 8) AS ask, [] AS venues FROM (${tradesOf(8, ['AAPL', 'MSFT', 'NVDA'], 30)})`)
+  const inView = await ground.streaming.rows<{ symbol: string, n: string }>(`SELECT symbol, toString(_offset) AS n FROM data.quotes WHERE at >= '${day}' ORDER BY at, symbol`)
+  t.equal(inView.length, 90)
+  t.strictSame((await lines(`/v1/data/quotes.ndjson?fields=symbol,_offset&start=${day}`)).map(row => [row['symbol'], row['_offset']]), inView.map(({ symbol, n }) => [symbol, n]))
+  const few = await page('/v1/latest/quotes.json?symbols=NVDA,AAPL,AAPL')
+  t.strictSame(few.rows, (await page('/v1/latest/quotes.json')).rows.filter(({ symbol }) => symbol !== 'MSFT'), 'each symbol once, however often it is named')
+  t.equal(few.rows.length, 2)
+  const readable = await findDataset(ground.platform, { grant: () => ({ columns: undefined, where: undefined }) } as unknown as Principal, 'quotes', AbortSignal.timeout(60_000))
+  const pin = await pinOf(ground.platform, 'quotes', { range: { start: undefined, end: undefined }, signal: AbortSignal.timeout(60_000) })
+  const ofTable = (): Promise<boolean> => recentRowsAreOfTable({ warehouse: ground.platform.warehouse, supervisor: { files: {} } as never }, readable, pin)
+  t.equal(await ofTable(), true)
+  t.equal(await recentRowsAreOfTable(ground.platform, readable, { ...pin, seq: undefined }), false, 'no boundary is known')
+  await ground.warehouse.command("INSERT INTO warehouse.quotes (symbol, at, _topic, _partition, _offset, _version) SELECT 'LOADED', toDateTime64('2024-03-09 12:00:00', 3, 'UTC'), 'loaded', 0, 1, 0")
+  t.equal(await ofTable(), false)
 })
 
 await t.test('a day without a session of the market is not missing', async t => {

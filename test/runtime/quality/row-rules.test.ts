@@ -1,9 +1,13 @@
 import t from 'tap'
 import mapping from '../../../plugins/transforms/mapping/index.ts'
 import { Batch, fromRows } from '../../../runtime/batch.ts'
+import { quoteText } from '../../../runtime/clickhouse/sql.ts'
 import { checkDay } from '../../../runtime/quality/check-day.ts'
+import { LinearPattern } from '../../../runtime/quality/pattern.ts'
 import { fakeContext } from '../../conform/context.ts'
 import { throughTopic } from '../cast/shapes.ts'
+import fc from '../../properties.ts'
+import { pattern, text } from './expressions.ts'
 import { openGround, topicWith } from './ground.ts'
 import type { Row, Topic } from '../../../runtime/plugin.ts'
 import type { FakeContext } from '../../conform/context.ts'
@@ -101,4 +105,19 @@ await t.test('the mapping and the engine find the same rows, whatever the values
   const found = Object.fromEntries(results.map(({ rule, failing }) => [`quality_failures_${rule}`, failing]))
   for (const { context } of await through(topic, rows)) t.same(context.counts, found)
   t.same(results.filter(({ failing, rows }) => failing === 0 || failing === rows), [])
+
+  await t.test('a pattern finds in a text what the engine finds', async t => {
+    const texts = fc.sample(text.filter(text => text.isWellFormed()), 30)
+    const list = `[${texts.map(quoteText).join()}]`
+    const patterns = fc.sample(pattern, Number(process.env['TWOLANE_FUZZ_RUNS'] ?? 300))
+    for (let from = 0; from < patterns.length; from += 50) {
+      const some = patterns.slice(from, from + 50)
+      const [found] = await ground.client.rows<{ all: number[][] }>(`SELECT [${some.map(pattern => `arrayMap(t -> toUInt8(match(t, ${quoteText(pattern)})), ${list})`).join()}] AS all`)
+      for (const [i, pattern] of some.entries()) {
+        const linear = new LinearPattern(pattern)
+        const wrong = texts.filter((text, j) => Number(linear.test(text)) !== found?.all[i]?.[j])
+        if (wrong.length > 0) t.fail(`${pattern} ${JSON.stringify(wrong)}`)
+      }
+    }
+  })
 })

@@ -1,10 +1,17 @@
+/* eslint no-template-curly-in-string: "off" -- variables stand in the YAML */
 // Patterns that somebody gives and that are compared here, not in the engine: texts that almost fit take no longer.
 
 import t from 'tap'
+import { Binder } from '../../../runtime/data/binder.ts'
+import { bindValue } from '../../../runtime/data/column.ts'
 import { compileGlob } from '../../../runtime/intake/glob.ts'
 import { likeMatcher } from '../../../runtime/live/like.ts'
+import { publicText } from '../../../runtime/setup/public-text.ts'
+import { LinearPattern } from '../../../runtime/quality/pattern.ts'
 import { testPipelines } from '../../../runtime/setup/test-thread.ts'
-import { readTopic } from '../../../runtime/schema-file.ts'
+import { parseType, readTopic } from '../../../runtime/schema-file.ts'
+import fc from '../../properties.ts'
+import { pattern, text } from '../quality/expressions.ts'
 import { makeProject } from '../../system/project.ts'
 import { pipeline, schema } from '../control/endpoint.ts'
 
@@ -48,8 +55,45 @@ await t.test('item 35: an expression of a test of a pipeline ends with its threa
   t.match(await testPipelines(folder, ['counter'], 2000), { passed: 0, failed: [{ faults: [/take more than 2 s/] }] })
 })
 
-await t.test('item 35: a quality rule that repeats repetitions is refused, and others are not', async t => {
+await t.test('item 35: a pattern of a quality rule takes time that grows with the text alone, and finds what RegExp finds', async t => {
   const read = (pattern: string): unknown => readTopic('schemas/trades.yaml', `fields: { symbol: { type: string } }\nquality:\n  - { metric: invalidValues, field: symbol, arguments: { pattern: ${JSON.stringify(pattern)} }, mustBe: 0 }\n`)
-  for (const pattern of ['^(a+)+$', '^(?:[a-z]*x?)*$', '((a*)b?)+', '(a{2,}){3,}', '(?:[)]+)*']) t.throws(() => read(pattern), { code: 'CONFIG_INVALID', message: /repeats a group/ }, pattern)
-  for (const pattern of ['^[A-Z+*]+$', '^(?:[A-Z]{1,9},)*$', '^(ab)+c*$', '\\(a+\\)+', '^(?:[A-Z]+)?$', '^(?:a+){1,20}$']) t.doesNotThrow(() => read(pattern), pattern)
+  for (const pattern of ['(?=a)', '(a)\\1', '\\bx', '[[:a]', '[]', '[^]', 'a{1001}', '(?:a{50}){50}', '(', '('.repeat(60) + ')'.repeat(60)]) t.throws(() => read(pattern), { code: 'CONFIG_INVALID' }, pattern)
+  const almost = `${'a'.repeat(200_000)}!`
+  for (const pattern of ['^(a+)+$', '^(a|aa)+$', '^(?:[a-z]*x?)*$', '^((a*)*b?)+$', '(?:.*a){30}$', '(a?){300}a{300}b', '((((){1000}){1000}){1000}){1000}b']) t.notOk(new LinearPattern(pattern).test(almost), pattern)
+  fc.assert(fc.property(pattern, fc.array(text, { minLength: 5, maxLength: 5 }), (pattern, texts) => {
+    const [linear, other] = [new LinearPattern(pattern), new RegExp(pattern, 'su')]
+    return texts.every(text => linear.test(text) === other.test(text))
+  }), { numRuns: Number(process.env['TWOLANE_FUZZ_RUNS'] ?? 2000) })
+})
+
+// A reader that goes back over what it has read would not come to the end of these within the day.
+await t.test('item 35: long texts of types, conditions and files are read in one pass', async t => {
+  const [blank, zeros] = [' '.repeat(500_000), '0'.repeat(500_000)]
+  t.strictSame(parseType(`enum(a${blank}b${blank},${blank}'c' )`), { kind: 'enum', values: [`a${blank}b`, 'c'] })
+  t.throws(() => parseType(`enum(a${blank}(`), { message: /^a type ends/ })
+  t.throws(() => parseType(`enum(${blank}'a'${blank}b)`), { message: /stand between commas/ })
+  t.throws(() => parseType(`enum('${"''".repeat(1000)})`), { message: /stand between commas/ })
+  t.throws(() => parseType(`enum(${Array.from({ length: 100_000 }, (_, i) => i).join(',')},77)`), { message: 'the enum has "77" twice' })
+  const price = { name: 'price', type: 'Decimal(18, 2)' }
+  t.throws(() => bindValue(new Binder(), price, `1.${zeros}1${zeros}1`), { code: 'REQUEST_INVALID', message: /at most 2 digits behind/ })
+  t.doesNotThrow(() => bindValue(new Binder(), price, `1.5${zeros}`))
+  t.match(publicText('config/platform.yaml', `a: "${'a.'.repeat(250_000)}"`, new Map()), /^a: "a.a/)
+  t.match(publicText('config/platform.yaml', `a: "${'://a:'.repeat(100_000)}"`, new Map()), /^a: ":/)
+})
+
+await t.test('a number of JSON that a decimal has no digits for is refused, however small it is', async t => {
+  const bound = (value: number, scale: number): unknown => {
+    const binder = new Binder()
+    bindValue(binder, { name: 'price', type: `Decimal(38, ${scale})` }, value)
+    return binder.params['p0']
+  }
+  t.strictSame([bound(1e-7, 8), bound(-2.5e-7, 8), bound(1.23456789e-15, 23), bound(1e21, 0), bound(0.5, 1)], ['0.0000001', '-0.00000025', '0.00000000000000123456789', `1${'0'.repeat(21)}`, '0.5'])
+  for (const value of [1e-25, -1e-21, 5e-324, 1e39, 1.7e308]) t.throws(() => bound(value, 18), { code: 'REQUEST_INVALID' }, String(value))
+})
+
+await t.test('item 37: a password in an address is not shown, whatever stands around it', async t => {
+  for (const [address, shown] of [
+    ['http://u:hunter2@h/x', 'http://u:***@h/x'], ['1http://u:hunter2@h', '1http://u:***@h'], ['http://u:hunter@2@h', 'http://u:***@h'], ['redis://:hunter2@h', 'redis://:***@h'], ['http://u:${A}hunter2@h', 'http://u:***@h'],
+    ['http://u:${PW}@h', 'http://u:${PW}@h'], ['http://h:8080/a@b', 'http://h:8080/a@b']
+  ] as const) t.equal(publicText('config/platform.yaml', `a: ${address}`, new Map()), `a: ${shown}`)
 })
