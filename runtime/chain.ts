@@ -29,15 +29,9 @@ export class Chain {
     this.#raw = raw
     let batch = raw
     for (const { step, mapping } of this.#links) {
-      this.#current = batch
-      this.#watch.enter(step)
-      try {
-        batch = mapping.map(batch)
-      } catch (cause) {
-        throw new PlatformError('PLUGIN_FAILED', `Mapping the rows from offset ${raw.offsetAt(0)} on failed: ${describe(cause)}`, { where: step, cause })
-      } finally {
-        this.#watch.leave()
-      }
+      const given = batch
+      this.#current = given
+      batch = this.#in(step, `Mapping the rows from offset ${raw.offsetAt(0)} on`, () => mapping.map(given))
     }
     return batch
   }
@@ -54,8 +48,20 @@ export class Chain {
   /** State of all transforms, to be committed with the offset; undefined where none keeps any. */
   snapshot (): Json | undefined {
     const states: Record<string, Json> = {}
-    for (const { step, mapping } of this.#links) if (mapping.snapshot !== undefined) states[step] = mapping.snapshot()
+    for (const { step, mapping } of this.#links) if (mapping.snapshot !== undefined) states[step] = this.#in(step, 'Taking its state', () => mapping.snapshot?.() ?? null)
     return Object.keys(states).length === 0 ? undefined : states
+  }
+
+  /** Calls a transform, which is named when it throws, and when the thread does not come back from it. */
+  #in<T> (step: string, doing: string, work: () => T): T {
+    this.#watch.enter(step)
+    try {
+      return work()
+    } catch (cause) {
+      throw new PlatformError('PLUGIN_FAILED', `${doing} failed: ${describe(cause)}`, { where: step, cause })
+    } finally {
+      this.#watch.leave()
+    }
   }
 }
 

@@ -35,6 +35,8 @@ export interface Delivery {
   readonly flush: FlushLimits
   readonly revision: string
   readonly log: Logger
+  /** The destination has taken the partition, and what was in flight is finished. */
+  readonly onReady?: () => void
   readonly onSettle?: (event: Settlement) => void
   /** Of a run that ends; undefined: the work goes on until the signal. */
   readonly end?: End
@@ -85,6 +87,7 @@ export async function deliver (delivery: Delivery, signal: AbortSignal): Promise
   await sink.own?.({ partition: assignment.partition, epoch: assignment.epoch })
   const { offset: first, state } = await start(delivery)
   let offset = first
+  delivery.onReady?.()
   const open = await delivery.openChain(state, revision)
 
   let settling: Promise<void> = Promise.resolve()

@@ -1,7 +1,7 @@
 // Variables in YAML: replaced after the parse and in scalar values only, so that no variable can add structure.
 //
 //   ${NAME}           the variable; an error where it is not set
-//   ${NAME:default}   the default where it is not set; it may be empty and may hold colons, but no closing brace
+//   ${NAME:default}   the default where it is not set; it may be empty and may hold colons, but no closing brace and no variable
 //   $${NAME}          the text ${NAME}
 //
 // A value that is one variable and nothing else is read as YAML would read it, so `${PORT:5000}` is a number; in quotes,
@@ -97,6 +97,7 @@ function expand (source: string, env: Environment): { parts: Part[], errors: str
     const given = name === undefined || !Object.hasOwn(env, name) ? undefined : env[name]
     if (match[2] === '') errors.push('a variable is not closed with }; write $${ for the text ${')
     else if (name === undefined) errors.push('a variable has letters, digits and _ in its name, and a default stands after a colon; write $${ for the text ${')
+    else if (fallback?.includes('${') === true) errors.push(`the default of ${name} holds another variable, which would not be replaced; give it a text without $\{`)
     else if (given !== undefined) parts.push({ kind: 'variable', text: given })
     else if (fallback !== undefined) parts.push({ kind: 'default', text: fallback })
     else errors.push(`the variable ${name} is not set; set it in the environment, or give a default: $\{${name}:default}`)

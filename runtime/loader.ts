@@ -144,15 +144,23 @@ function mainOf (manifest: unknown): string {
 
 const sourceExtensions = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json', '.sql', '.yaml', '.wasm'])
 
-/** sha256 over all source files of a folder and what they are called. */
+/** sha256 over all source files of a folder and what they are called. A mounted ConfigMap has symbolic links for files. */
 async function hashFolder (folder: string): Promise<string> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = entries
-    .filter(entry => entry.isFile() && sourceExtensions.has(extname(entry.name)))
+    .filter(entry => (entry.isFile() || entry.isSymbolicLink()) && sourceExtensions.has(extname(entry.name)))
     .map(entry => relative(folder, join(entry.parentPath, entry.name)))
     .filter(file => !/(?:^|[/\\])(?:node_modules|\.[^/\\]*)[/\\]/.test(file))
     .sort()
-  return digest(await Promise.all(files.map(async file => [file, await readFile(join(folder, file))] as const)))
+  return digest(await Promise.all(files.map(async file => [file, await readSource(join(folder, file))] as const)))
+}
+
+/** A link that leads to a folder or nowhere is no source; who imports it is told so by the import. */
+async function readSource (file: string): Promise<string | Buffer> {
+  return readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EISDIR' || error.code === 'ENOENT') return ''
+    throw error
+  })
 }
 
 function digest (parts: ReadonlyArray<readonly [string, string | Buffer]>): string {

@@ -76,14 +76,14 @@ export interface Platform {
   isAdminToken (token: string): boolean
   /** Parts of this runtime that should be healthy and are not. */
   failing (): Array<{ readonly name: string, readonly reasons: readonly string[] }>
-  /** Of the embedded ClickHouse; undefined: it is a server's. */
-  readonly restartEngine: (() => void) | undefined
+  /** The process of the embedded ClickHouse; undefined: it is a server's. */
+  readonly engine: Pick<EmbeddedClickHouse, 'ends' | 'state' | 'restart'> | undefined
   /** Drains and stops everything; nothing is lost. */
   close (): Promise<void>
 }
 
 /** The platform while it opens: without the parts that are made of it. */
-export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'costs' | 'watch' | 'restartEngine'>
+export type Opening = Omit<Platform, 'fleet' | 'peers' | 'jobs' | 'observe' | 'costs' | 'watch' | 'engine'>
 
 export async function openPlatform ({ root, config }: { readonly root: string, readonly config: PlatformConfig }): Promise<Platform> {
   const { dataFolder } = config
@@ -115,7 +115,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const clickhouse = await openClickHouse(config, log)
     closers.push(() => clickhouse.close())
 
-    const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, warehouse: config.warehouse ?? clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward })
+    const supervisor = new Supervisor({ root, dataFolder, kafka: config.kafka, clickhouse: clickhouse.url, warehouse: config.warehouse ?? clickhouse.url, logLevel: config.logLevel === 'debug' ? 'debug' : 'info', store, log, onLog: forward, limits: { diskReserveBytes: reserveBytesOf(config) } })
     const version = (JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string }).version
     const platform: Opening = {
       root,
@@ -138,7 +138,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     const fleet = fleetOf(platform)
     const follower = new Follower(fleet, platform)
     const jobs = openJobs(platform, fleet, forward)
-    const observe = openObserve(platform, { fleet, engine: () => clickhouse.state })
+    const observe = openObserve(platform, { fleet, engine: clickhouse.engine })
     const costs = new Costs({ root, store, broker, supervisor, config, log, observe, fleet })
     platformRows.open(broker, () => observe.measured.kept())
     // The pipelines first: what they log while they drain is still taken.
@@ -152,7 +152,7 @@ export async function openPlatform ({ root, config }: { readonly root: string, r
     costs.open()
     follower.open()
     closers.push(() => follower.close(), keepTrimmed({ broker, supervisor, fleet, log }))
-    const opened = Object.assign(platform, { fleet, jobs, observe, costs, peers: peersOf(fleet), restartEngine: clickhouse.restart?.bind(clickhouse) })
+    const opened = Object.assign(platform, { fleet, jobs, observe, costs, peers: peersOf(fleet), engine: clickhouse.engine })
     const whole = Object.assign(opened, { watch: openWatch(opened) })
     closers.push(() => whole.watch.close(), keepServerUsers(whole))
     return whole
@@ -172,26 +172,33 @@ function keepAdminToken (store: Store, { adminToken }: PlatformConfig): string |
 interface Watchable {
   readonly follower: Follower
   readonly fleet: Fleet
-  readonly clickhouse: Pick<EmbeddedClickHouse, 'state'>
+  readonly clickhouse: { readonly engine: EmbeddedClickHouse | undefined }
   readonly supervisor: Supervisor
   readonly jobs: Jobs
   readonly observe: Observe
 }
 
-function failingParts ({ follower, fleet, clickhouse, supervisor, jobs, observe }: Watchable): ReturnType<Platform['failing']> {
+function failingParts ({ follower, fleet, clickhouse: { engine }, supervisor, jobs, observe }: Watchable): ReturnType<Platform['failing']> {
   return [
     ...follower.trouble === '' ? [] : [{ name: 'files', reasons: [follower.trouble] }],
     ...fleet.trouble === '' ? [] : [{ name: 'broker', reasons: [fleet.trouble] }],
-    ...clickhouse.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${clickhouse.state.state}: ${clickhouse.state.reason}`] }],
+    ...engine === undefined || engine.state.state === 'up' ? [] : [{ name: 'clickhouse', reasons: [`It is ${engine.state.state}: ${engine.state.reason}`] }],
     ...supervisor.status().filter(({ healthy }) => !healthy).map(({ id, reasons }) => ({ name: id, reasons })),
     ...failingTasks(jobs),
     ...observe.failing()
   ]
 }
 
-async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'state' | 'close'> & Partial<Pick<EmbeddedClickHouse, 'restart'>>> {
-  if (config.clickhouse !== 'embedded') return { url: config.clickhouse, state: { state: 'up', pid: 0, restarts: 0 }, close: async () => {} }
-  return startEmbedded({ folder: join(config.dataFolder, 'clickhouse'), memoryBytesMax: config.clickhouseMemoryGigabytes * 2 ** 30, log })
+/** `engine`: where it is our own. */
+async function openClickHouse (config: PlatformConfig, log: Logger): Promise<Pick<EmbeddedClickHouse, 'url' | 'close'> & { readonly engine: EmbeddedClickHouse | undefined }> {
+  if (config.clickhouse !== 'embedded') return { url: config.clickhouse, close: async () => {}, engine: undefined }
+  const engine = await startEmbedded({ folder: join(config.dataFolder, 'clickhouse'), memoryBytesMax: config.clickhouseMemoryGigabytes * 2 ** 30, log })
+  return { url: engine.url, close: () => engine.close(), engine }
+}
+
+/** Where neither topics nor tables are on this disk, none is kept free for them. */
+function reserveBytesOf ({ kafka, clickhouse, diskReserveGigabytes }: PlatformConfig): number {
+  return kafka !== undefined && clickhouse !== 'embedded' ? 0 : diskReserveGigabytes * 2 ** 30
 }
 
 /** Retention, from time to time, on the control side; returns what ends it. */

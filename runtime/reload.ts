@@ -1,5 +1,6 @@
 // Applies files to running pipelines, all or nothing: everything new is prepared beside the old; then one pipeline after
-// the other is swapped at a batch boundary; if a new one fails to begin, all old ones run again.
+// the other is swapped at a batch boundary; if a new one fails to begin, all old ones run again. One that fails while others
+// have not been swapped yet may want what they hold, such as a port: it is tried once more behind them.
 
 import { createHash } from 'node:crypto'
 import { describe } from './errors.ts'
@@ -40,6 +41,12 @@ interface Swap {
   readonly id: string
   readonly old: ManagedPipeline | undefined
   readonly applied: AppliedChange
+}
+
+/** The new pipelines, by id, and what they are made of. */
+interface Fresh {
+  readonly fresh: Map<string, ManagedPipeline>
+  readonly schemas: ReadonlyMap<string, Topic>
 }
 
 /** The same for processes that have the same files, whatever their environment sets. */
@@ -87,7 +94,7 @@ export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promis
   const preparing = await Promise.allSettled(plan.changes.map(async ({ pipeline: id, change }) => {
     const pipeline = files.pipelines.get(id)
     if (pipeline === undefined || change === 'removed') return
-    const failure = pipeline.schedule === undefined ? await prepareStream(stage, pipeline, { files, fresh }) : await stage.tryJob(pipeline, files.schemas)
+    const failure = pipeline.schedule === undefined ? await prepareStream(stage, pipeline, { fresh, schemas: files.schemas }) : await stage.tryJob(pipeline, files.schemas)
     if (failure !== undefined) throw new Error(`${id}: ${failure}`)
   }))
   const failures = preparing.filter(result => result.status === 'rejected').map(({ reason }) => describe(reason))
@@ -100,11 +107,11 @@ export async function applyPlan (stage: Stage, files: Files, plan: Plan): Promis
     const pipeline = files.pipelines.get(id)
     if (pipeline?.schedule === undefined || !pipeline.enabled) await stage.endRun(id)
   }
-  return swapAll(stage, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), fresh)
+  return swapAll(stage, plan.changes.toSorted((a, b) => Number(b.change === 'removed') - Number(a.change === 'removed')), { fresh, schemas: files.schemas })
 }
 
-async function prepareStream (stage: Stage, pipeline: Pipeline, { files, fresh }: { readonly files: Files, readonly fresh: Map<string, ManagedPipeline> }): Promise<string | undefined> {
-  const managed = await stage.prepare(pipeline, files.schemas)
+async function prepareStream (stage: Stage, pipeline: Pipeline, { fresh, schemas }: Fresh): Promise<string | undefined> {
+  const managed = await stage.prepare(pipeline, schemas)
   fresh.set(pipeline.id, managed)
   return inTime(managed.prepared, stage.prepareMsMax, () => late(stage))
 }
@@ -114,10 +121,16 @@ export function late ({ prepareMsMax }: Pick<Stage, 'prepareMsMax'>): string {
   return `it was not prepared within ${prepareMsMax / 1000} s`
 }
 
-async function swapAll (stage: Stage, changes: readonly Change[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<Applied> {
+async function swapAll (stage: Stage, changes: readonly Change[], made: Fresh): Promise<Applied> {
   const { running } = stage
+  const { fresh } = made
   const swaps: Swap[] = []
-  for (const change of changes) {
+  const again: ManagedPipeline[] = []
+  const rolledBack = async (id: string, failure: string): Promise<Applied> => {
+    await rollBack(stage, swaps, fresh)
+    return { outcome: 'rolled_back', reason: `${id}: ${failure}`, changes: swaps.map(({ applied }) => applied) }
+  }
+  for (const [i, change] of changes.entries()) {
     const began = performance.now()
     const old = running.get(change.pipeline)
     const wasHealthy = old?.healthy ?? true
@@ -132,12 +145,32 @@ async function swapAll (stage: Stage, changes: readonly Change[], fresh: Readonl
     }
     swaps.push({ id: change.pipeline, old, applied: { ...change, inFlight, ms: Math.round(performance.now() - began) } })
     // A pipeline that was ill before, say because its source is down, may be ill afterwards.
-    if (failure !== undefined && wasHealthy) {
-      await rollBack(stage, swaps, fresh)
-      return { outcome: 'rolled_back', reason: `${change.pipeline}: ${failure}`, changes: swaps.map(({ applied }) => applied) }
-    }
+    if (managed === undefined || failure === undefined || !wasHealthy) continue
+    const othersHold = changes.slice(i + 1).some(({ pipeline }) => running.has(pipeline))
+    if (!othersHold || !hasFailedStep(managed)) return rolledBack(change.pipeline, failure)
+    again.push(managed)
+  }
+  for (const managed of again) {
+    const failure = await beginAgain(stage, managed, made)
+    if (failure !== undefined) return rolledBack(managed.pipeline.id, failure)
   }
   return { outcome: 'applied', reason: '', changes: swaps.map(({ applied }) => applied) }
+}
+
+/** What hangs, or has ended its thread, waits for no other pipeline. */
+function hasFailedStep (managed: ManagedPipeline): boolean {
+  return managed.status(0).steps.some(({ state }) => state === 'backing_off')
+}
+
+/** Once the others have been swapped. Undefined once every step has begun, else why not. */
+async function beginAgain (stage: Stage, managed: ManagedPipeline, made: Fresh): Promise<string | undefined> {
+  const { pipeline } = managed
+  await managed.stop()
+  const failure = await prepareStream(stage, pipeline, made)
+  const next = made.fresh.get(pipeline.id)
+  if (failure !== undefined || next === undefined) return failure
+  stage.running.set(pipeline.id, next)
+  return stage.begins(next)
 }
 
 async function rollBack ({ running, launch }: Stage, swaps: readonly Swap[], fresh: ReadonlyMap<string, ManagedPipeline>): Promise<void> {

@@ -3,7 +3,7 @@
 
 import { PlatformError } from './errors.ts'
 import { readFiles } from './files.ts'
-import { inTime } from './in-time.ts'
+import { forAWhile, inTime } from './in-time.ts'
 import { limits } from './limits.ts'
 import { ManagedPipeline } from './managed.ts'
 import { MetricTotals } from './metric-totals.ts'
@@ -118,13 +118,13 @@ export class Supervisor {
     return this.#files.schemas
   }
 
-  /** Starts all pipelines of the files. One that cannot run is shown by `status` and tried again; it holds up no other. */
+  /** Starts all pipelines of the files. One that cannot run is shown by `status` and tried again; it holds up no other, nor the platform for longer than its limit. */
   async start (files: Promise<Files> = readFiles(this.#options.root)): Promise<void> {
     this.#files = await files
     for (const { file, message } of this.#files.problems) this.#options.log.error({ file, problems: message }, 'File cannot be used')
     const paused = this.#options.store.paused()
     const starting = [...this.#files.pipelines.values()].filter(pipeline => pipeline.enabled && pipeline.schedule === undefined && !paused.has(pipeline.id)).map(pipeline => this.#launch(pipeline))
-    await Promise.all(starting)
+    await forAWhile(Promise.all(starting), this.limits.startMsMax, reason => this.#options.log.error({ reason }, 'A pipeline could not be started'))
   }
 
   /** What a reload would do now, or one of other files. */

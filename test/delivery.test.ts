@@ -108,3 +108,28 @@ await t.test('the files of the image run, and their health can be asked', async 
   await once(ill, 'listening')
   t.equal(await health(String((ill.address() as AddressInfo).port)), 1)
 })
+
+await t.test('every item of security.md is there, and every claim it names exists', async t => {
+  const rows = [...readFileSync(join(root, 'test/security.md'), 'utf8').matchAll(/^\| (\d+) \| [^|]+ \| (.+) \|$/gm)].map(([, item, proof]) => [item, proof] as [string, string])
+  t.strictSame(rows.map(([item]) => Number(item)), Array.from({ length: 46 }, (_, i) => i + 1))
+  for (const [item, proof] of rows) {
+    const claims = [...proof.matchAll(/`([\w/.-]+\.ts)` ▶ ([^;]+?)(?=[;.] |$)/g)]
+    t.ok(claims.length > 0, `item ${item} names a claim`)
+    for (const [, file, claim] of claims) if (!readFileSync(join(root, 'test', file as string), 'utf8').replaceAll("\\'", "'").includes(claim as string)) t.fail(`item ${item}: ${file} has no claim "${claim}"`)
+  }
+})
+
+await t.test('item 45: every dependency is pinned by its hash, and runs a script only where package.json allows it', async t => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { integrity?: string, hasInstallScript?: boolean, optional?: boolean, os?: readonly string[], cpu?: readonly string[], libc?: readonly string[] }> }
+  const { allowScripts, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { allowScripts: Record<string, boolean>, dependencies: object }
+  const entries = Object.entries(packages).filter(([path]) => path !== '')
+  // npm notes no hash of an optional package that is for another kind of machine than the one that wrote the file.
+  const isForOthers = ({ optional, os, cpu, libc }: (typeof packages)[string]): boolean => optional === true && !(os?.includes('linux') === true && cpu?.includes('x64') === true && libc?.includes('musl') !== true)
+  t.strictSame(entries.filter(([, entry]) => !/^sha512-/.test(entry.integrity ?? '') && !isForOthers(entry)).map(([path]) => path), [])
+  t.strictSame(entries.filter(([path, { hasInstallScript }]) => hasInstallScript === true && !(path.replace(/^.*node_modules\//, '') in allowScripts)).map(([path]) => path), [], 'each script was thought about')
+  t.ok(Object.keys(dependencies).length <= 40)
+})
+
+await t.test('item 46: the package cannot be published by mistake', async t => {
+  t.match(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')), { private: true })
+})

@@ -13,7 +13,7 @@ import type { Terminal } from './terminal.ts'
 
 export async function run (args: readonly string[], terminal: Terminal): Promise<number> {
   const { values, positionals: [verb = '', file, ...more] } = parseArgs({ args: [...args], allowPositionals: true, options: { ...adminOptions, json: { type: 'boolean', default: false } } })
-  if (verb !== 'verify' && verb !== 'export') throw new UsageError(`There is no "audit ${verb}"; there are verify, export`)
+  if (verb !== 'verify' && verb !== 'export') throw new UsageError(verb === '' ? '"audit" needs a verb: verify or export' : `There is no "audit ${verb}"; there are verify, export`)
   if (more.length > 0 || (verb === 'export' && file !== undefined)) throw new UsageError(verb === 'export' ? '"audit export" takes no name: it writes to the standard output' : '"audit verify" takes one file at most')
   if (verb === 'export') {
     const entries = await (await connect(terminal, values.token)).follow('/v1/audit/export', terminal.signal)

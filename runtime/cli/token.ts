@@ -22,7 +22,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     allowPositionals: true,
     options: { ...adminOptions, json: { type: 'boolean', default: false }, user: { type: 'string' }, scopes: { type: 'string' }, datasets: { type: 'string' }, days: { type: 'string' } }
   })
-  if (!['add', 'list', 'revoke'].includes(verb)) throw new UsageError(`There is no "token ${verb}"; there are add, list, revoke`)
+  checkVerb(verb)
   if (more.length > 0 || (verb === 'list') !== (name === undefined)) throw new UsageError(verb === 'list' ? '"token list" takes no name' : verb === 'add' ? '"token add" takes a title' : '"token revoke" takes the id of a token')
   const { user, scopes, days } = values
   if (verb === 'add' && (user === undefined || scopes === undefined)) throw new UsageError('"token add" needs --user and --scopes')
@@ -38,6 +38,10 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     await add(admin, terminal, { ...values, title: name ?? '' })
   }
   return 0
+}
+
+function checkVerb (verb: string): void {
+  if (!['add', 'list', 'revoke'].includes(verb)) throw new UsageError(verb === '' ? '"token" needs a verb: add, list or revoke' : `There is no "token ${verb}"; there are add, list, revoke`)
 }
 
 interface Wanted {

@@ -24,7 +24,7 @@ export async function run (args: readonly string[], terminal: Terminal): Promise
     options: { ...adminOptions, json: { type: 'boolean', default: false }, roles: { type: 'string' }, teams: { type: 'string' }, datasets: { type: 'string' }, title: { type: 'string' }, email: { type: 'string' }, 'no-password': { type: 'boolean', default: false } }
   })
   const isList = verb === 'list'
-  if (!['add', 'list', 'disable', 'enable', 'password', 'remove'].includes(verb)) throw new UsageError(`There is no "user ${verb}"; there are add, list, disable, enable, password, remove`)
+  if (!['add', 'list', 'disable', 'enable', 'password', 'remove'].includes(verb)) throw new UsageError(verb === '' ? '"user" needs a verb: add, list, disable, enable, password or remove' : `There is no "user ${verb}"; there are add, list, disable, enable, password, remove`)
   if (more.length > 0 || isList !== (user === undefined)) throw new UsageError(isList ? '"user list" takes no name' : `"user ${verb}" takes the name of a user`)
   const admin = await connect(terminal, values.token)
   const path = `/v1/users/${encodeURIComponent(user ?? '')}`

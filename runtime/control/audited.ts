@@ -43,7 +43,9 @@ export function auditRequests (app: FastifyInstance, platform: Platform): void {
 }
 
 function write ({ access }: Platform, request: FastifyRequest, { statusCode: status }: FastifyReply): void {
-  const { action = `${request.method} ${request.routeOptions.url ?? 'unknown route'}`, target = request.url.split('?')[0] ?? '', detail = {}, user, isWritten = false } = request.audited ?? {}
+  const { url = 'unknown route', config: { action: named } } = request.routeOptions
+  const parameters = Object.values(request.params as Record<string, string>).join(' ')
+  const { action = named ?? `${request.method} ${url}`, target = named === undefined ? request.url.split('?')[0] ?? '' : parameters, detail = {}, user, isWritten = false } = request.audited ?? {}
   const entry = { principal: request.principal, user, address: request.ip, action, target }
   const isRefused = status === 401 || status === 403
   if (!isRefused && (isWritten || !isAudited(request))) return

@@ -41,7 +41,7 @@ export function backupRoutes (app: FastifyInstance, platform: Platform): void {
   }))
 
   app.post<{ Body: { to?: string } | null }>('/v1/backups', {
-    config: { access: 'backup:write' },
+    config: { access: 'backup:write', action: 'backup.make' },
     schema: {
       summary: 'Makes a backup of everything',
       description: 'It is a run of the job backup. Only the admin token may name another place than the one that the configuration has.',
@@ -53,13 +53,13 @@ export function backupRoutes (app: FastifyInstance, platform: Platform): void {
     const { to } = request.body ?? {}
     const { kind, user } = principalOf(request)
     if (to !== undefined && kind !== 'admin') throw new PlatformError('SCOPE_MISSING', 'Only the admin token may name the place of a backup', { remedy: 'Leave out "to": then it goes to backup_to of the configuration.' })
-    if (to === undefined && backups.address === '') throw new PlatformError('BACKUP_REFUSED', 'No place for backups is set', { remedy: 'Set backup_to in config/platform.yaml, or name one: npx twolane backup --to folder.' })
+    if (to === undefined) backups.checkPlace()
     const started = platform.jobs.start('backup', { startedBy: user, ...(to !== undefined && { params: { place: backups.request(to) } }) })
     return reply.code(202).send(showRun(started))
   })
 
   app.post<{ Params: { id: string } }>('/v1/backups/:id/verify', {
-    config: { access: 'backup:write' },
+    config: { access: 'backup:write', action: 'backup.verify' },
     schema: { summary: 'Brings a backup back into a scratch place, and compares what is there then', tags: ['backups'], params: byId, response: { 202: runForm } }
   }, async (request, reply) => {
     const { id } = request.params

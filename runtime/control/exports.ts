@@ -45,7 +45,7 @@ export function exportRoutes (app: FastifyInstance, platform: Platform, limits?:
   const describe = (record: ExportRecord): object => describeExport(record, exports.expiresAt(record))
 
   app.post<{ Body: Omit<ExportAsk, 'spec'> & QuerySpec }>('/v1/exports', {
-    config: { access: 'queries:write' },
+    config: { access: 'queries:write', action: 'export.make' },
     schema: {
       summary: 'Has files made of rows, in the background',
       description: 'Takes the parameters of /v1/data, and with kind those of bars, latest and join.',
@@ -82,7 +82,7 @@ export function exportRoutes (app: FastifyInstance, platform: Platform, limits?:
   }, async request => describe(exports.get(request.params.id, principalOf(request))))
 
   app.delete<ById>('/v1/exports/:id', {
-    config: { access: 'queries:write' },
+    config: { access: 'queries:write', action: 'export.remove' },
     schema: { summary: 'Ends an export, and removes its files', tags: ['exports'], params: byId, response: { 204: { type: 'null', description: 'It is gone' } } }
   }, async (request, reply) => {
     await exports.remove(request.params.id, principalOf(request))

@@ -29,6 +29,8 @@ declare module 'fastify' {
     access?: Access
     /** It changes nothing although it is no GET: any runtime answers it, and only its refusals are audited. */
     asks?: boolean
+    /** What the audit log calls it, its target being the parameters of the path; without it method and route. */
+    action?: string
     /** Whether it is audited; without it that is what is no GET and does not merely ask. */
     audit?: boolean
     /** Requests a minute from one address; without it the platform's bounds alone. */

@@ -46,7 +46,7 @@ export function jobRoutes (app: FastifyInstance, platform: Platform): void {
   }, async request => showJob((await jobsOf(platform)).job(request.params.id)))
 
   app.post<ById & { Body: Asked | undefined }>('/v1/jobs/:id/runs', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'job.run' },
     schema: {
       summary: 'Starts a run',
       description: 'Its data interval goes from the end of the last one that succeeded to now, unless the body says otherwise. 409 JOB_RUNNING names the run that is waiting or under way.',
@@ -90,7 +90,7 @@ function oneRun (app: FastifyInstance, platform: Platform): void {
   })
 
   app.post<ByRun>('/v1/jobs/:id/runs/:run/cancel', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'job.cancel' },
     schema: { summary: 'Cancels a run; one that is under way ends once it has settled what is in flight', tags: ['jobs'], params: byRun, response: { 202: runForm } }
   }, async (request, reply) => reply.code(202).send(showRun(platform.jobs.cancel(request.params.id, request.params.run))))
 }
@@ -118,7 +118,7 @@ function runLog (app: FastifyInstance, platform: Platform): void {
   })
 
   app.post<ByRun>('/v1/jobs/:id/runs/:run/retry', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'job.retry' },
     schema: {
       summary: 'Starts a run that does again what one did that has ended',
       description: 'It has the same interval and params. 409 JOB_RUNNING where that run, or another one, is waiting or under way.',
@@ -135,7 +135,7 @@ function runLog (app: FastifyInstance, platform: Platform): void {
 function pauses (app: FastifyInstance, platform: Platform): void {
   for (const [action, paused] of [['pause', true], ['resume', false]] as const) {
     app.post<ById>(`/v1/jobs/:id/${action}`, {
-      config: { access: 'jobs:run' },
+      config: { access: 'jobs:run', action: `job.${action}` },
       schema: {
         summary: paused ? 'Lets the schedule of a job begin nothing until it is resumed, also over restarts' : 'Lets the schedule of a job begin runs again',
         description: paused ? 'Runs that are started by hand still begin.' : 'What was missed follows the catch_up of the schedule. While all jobs are paused it begins nothing.',
@@ -149,7 +149,7 @@ function pauses (app: FastifyInstance, platform: Platform): void {
     })
 
     app.post(`/v1/jobs/${action}`, {
-      config: { access: 'jobs:run' },
+      config: { access: 'jobs:run', action: `jobs.${action}` },
       schema: {
         summary: paused ? 'Pauses the schedules of all jobs, also over restarts' : 'Takes the pause of all jobs back',
         description: 'Jobs that were paused one by one stay so.',
@@ -181,7 +181,7 @@ function backfills (app: FastifyInstance, platform: Platform): void {
   })
 
   app.post<ById & { Body: Required<Pick<Asked, 'from' | 'to'>> & Asked & { readonly dry_run?: boolean } }>('/v1/jobs/:id/backfills', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'job.backfill' },
     schema: {
       summary: 'Queues a run for each interval of the schedule in [from, to), in their order; those of a manual job are one',
       description: 'A backfill reads its interval whatever was read before; an input that reads no interval would take everything in each run, so it is refused. With dry_run it only says which intervals there are.',

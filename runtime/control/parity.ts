@@ -7,7 +7,7 @@ import type { Json } from '../plugin.ts'
 
 export function parityRoutes (app: FastifyInstance, platform: Platform): void {
   app.post<{ Body: Readonly<Record<string, Json>> }>('/v1/parity', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'parity.run' },
     schema: {
       summary: 'Compares a day in the lake with what the databases hold of it, as a run of the job `parity`',
       description: 'The day goes from the lake through the transforms as they are now. The run fails where rows, keys, sums or the hash differ; its log has each check and the first positions.',

@@ -3,7 +3,7 @@ import { PlatformError } from '../errors.ts'
 import { checkDefinition, mergeYaml, restoreSecrets } from './definition.ts'
 import { combine } from './combined.ts'
 import { everywhere } from '../peers.ts'
-import { lags } from './lag.ts'
+import { lags, lagsOf } from './lag.ts'
 import { changeFile, fileOf, textOf } from './pipeline-files.ts'
 import { redact } from '../pipeline.ts'
 import { configInvalid } from '../problems.ts'
@@ -16,6 +16,7 @@ import { receiptSchema } from './reload.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Json } from '../plugin.ts'
 import type { CombinedStatus } from './combined.ts'
+import type { Pipeline } from '../pipeline.ts'
 import type { Platform } from '../platform.ts'
 
 interface ById { readonly Params: { readonly id: string } }
@@ -54,6 +55,18 @@ const fileProblem = { type: 'object', additionalProperties: true, properties: { 
 const params = { type: 'object', properties: { id: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,63}$' } } }
 const yamlTypes = ['application/yaml', 'text/yaml', 'application/json']
 
+const removalSchema = {
+  ...receiptSchema,
+  properties: {
+    ...receiptSchema.properties,
+    undelivered: {
+      type: 'array',
+      description: 'Outputs that have not taken all rows of the topic, say because their destination did not answer: the topic keeps the rows as long as its retention says, and a pipeline of the same id takes them',
+      items: { type: 'object', properties: { step: { type: 'string' }, rows: { type: 'integer' } } }
+    }
+  }
+}
+
 export function pipelineRoutes (app: FastifyInstance, platform: Platform): void {
   const { supervisor, root, store } = platform
 
@@ -75,7 +88,7 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   })
 
   app.put<ById & { Body: string | Readonly<Record<string, Json>> }>('/v1/pipelines/:id', {
-    config: { access: 'pipelines:write' },
+    config: { access: 'pipelines:write', action: 'pipeline.set' },
     schema: {
       summary: 'Writes the file of a pipeline and reloads it; what was there before is put back when the new one is refused',
       description: 'The body is the YAML text (application/yaml), or the definition as JSON: then the file keeps its comments. A secret that is sent back as *** stays as it is.',
@@ -99,14 +112,16 @@ export function pipelineRoutes (app: FastifyInstance, platform: Platform): void 
   })
 
   app.delete<ById>('/v1/pipelines/:id', {
-    config: { access: 'pipelines:write' },
-    schema: { summary: 'Stops a pipeline and removes its file; its topic and what it has written stay', tags: ['pipelines'], params, response: { 200: receiptSchema } }
+    config: { access: 'pipelines:write', action: 'pipeline.remove' },
+    schema: { summary: 'Stops a pipeline and removes its file; its topic and what it has written stay', tags: ['pipelines'], params, response: { 200: removalSchema } }
   }, async (request, reply) => {
     const { id } = request.params
     if (await textOf(join(root, fileOf(id))) === undefined) throw unknown(id)
+    const pipeline = supervisor.definitions().find(one => one.id === id) ?? supervisor.files.pipelines.get(id)
     const receipt = await changeFile(platform, { root, id, change: () => undefined })
-    if (receipt.outcome === 'applied' || receipt.outcome === 'unchanged') store.setPaused(id, false)
-    return answerReceipt(platform, reply, receipt)
+    if (receipt.outcome !== 'applied' && receipt.outcome !== 'unchanged') return answerReceipt(platform, reply, receipt)
+    store.setPaused(id, false)
+    return reply.send({ ...receipt, undelivered: await undelivered(platform, pipeline) })
   })
 
   actionRoutes(app, platform)
@@ -119,7 +134,7 @@ function actionRoutes (app: FastifyInstance, platform: Platform): void {
     restart: 'Stops a pipeline and starts it anew'
   } as const
   for (const action of ['pause', 'resume', 'restart'] as const) {
-    app.post<ById>(`/v1/pipelines/:id/${action}`, { config: { access: 'pipelines:write' }, schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
+    app.post<ById>(`/v1/pipelines/:id/${action}`, { config: { access: 'pipelines:write', action: `pipeline.${action}` }, schema: { summary: actions[action], tags: ['pipelines'], params, response: { 200: status } } }, async request => {
       await everywhere(platform, { verb: action, pipeline: request.params.id })
       return statusOf(platform, request.params.id)
     })
@@ -154,6 +169,13 @@ export async function measured (platform: Platform): Promise<CombinedStatus[]> {
       return { ...step, ...(lag !== undefined && { lag_rows: lag.rows, lag_seconds: lag.seconds }) }
     })
   }))
+}
+
+/** What a pipeline that is gone has left in its topic; nothing is said where the broker does not answer. */
+async function undelivered ({ broker }: Platform, pipeline: Pipeline | undefined): Promise<ReadonlyArray<{ readonly step: string, readonly rows: number }>> {
+  if (pipeline === undefined) return []
+  const topic = await broker.inspect(pipeline.topic).catch(() => undefined)
+  return lagsOf(pipeline, topic).filter(({ rows }) => rows > 0).map(({ step, rows }) => ({ step, rows }))
 }
 
 function unknown (id: string): PlatformError {

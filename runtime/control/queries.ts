@@ -47,7 +47,7 @@ export function queryStoreRoutes (app: FastifyInstance, platform: Platform): voi
   }, async request => describeQuery(saved.get(request.params.slug, principalOf(request).user)))
 
   app.post<{ Body: Body & { slug: string } }>('/v1/queries', {
-    config: { access: 'queries:write' },
+    config: { access: 'queries:write', action: 'query.add' },
     schema: {
       summary: 'Saves a query, which is checked before',
       tags: ['queries'],
@@ -62,7 +62,7 @@ export function queryStoreRoutes (app: FastifyInstance, platform: Platform): voi
   })
 
   app.put<BySlug & { Body: Body }>('/v1/queries/:slug', {
-    config: { access: 'queries:write' },
+    config: { access: 'queries:write', action: 'query.change' },
     schema: {
       summary: 'Changes a saved query of your own',
       tags: ['queries'],
@@ -78,7 +78,7 @@ export function queryStoreRoutes (app: FastifyInstance, platform: Platform): voi
   })
 
   app.delete<BySlug>('/v1/queries/:slug', {
-    config: { access: 'queries:write' },
+    config: { access: 'queries:write', action: 'query.remove' },
     schema: { summary: 'Deletes a saved query of your own', tags: ['queries'], params: bySlug, response: { 204: { type: 'null', description: 'It is gone' } } }
   }, async (request, reply) => {
     saved.remove(request.params.slug, principalOf(request).user)

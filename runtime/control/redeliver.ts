@@ -79,7 +79,7 @@ export function redeliverRoutes (app: FastifyInstance, platform: Platform): void
   })
 
   app.post<{ Params: { topic: string }, Querystring: Chosen & { dry_run: boolean, at_least_once: boolean, from: number } }>('/v1/topics/:topic/redeliver', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'topic.redeliver' },
     schema: {
       summary: 'Takes refused rows through the pipelines as they are now, and delivers what passes',
       description: `Works for ${SLICE_MS / 1000} s and what is in flight then; \`next\` of the answer says where the next request goes on. Rows keep their positions; what an output has already is not sent again.`,

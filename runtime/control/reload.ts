@@ -30,7 +30,7 @@ export function reloadRoutes (app: FastifyInstance, platform: Platform): void {
   }, async () => platform.supervisor.plan())
 
   app.post<{ Querystring: { plan?: string } }>('/v1/reload', {
-    config: { access: 'pipelines:write' },
+    config: { access: 'pipelines:write', action: 'reload' },
     schema: {
       summary: 'Reads the files again and applies them, all or nothing',
       description: 'Answers 200 when the files run now, 422 when they were rejected or rolled back: its member `receipt` says why, and the old pipelines run on.',

@@ -7,7 +7,7 @@ import type { Json } from '../plugin.ts'
 
 export function replayRoutes (app: FastifyInstance, platform: Platform): void {
   app.post<{ Body: Readonly<Record<string, Json>> }>('/v1/replays', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'replay.run' },
     schema: {
       summary: 'Replays a topic into another one, as a run of the job `replay`',
       description: 'Rows come in the order of their event times. GET /v1/jobs/replay/runs/{run} shows the run, and …/cancel ends it.',

@@ -21,7 +21,7 @@ const status = {
     at: { type: 'string', description: 'When it was looked, ISO 8601, UTC' },
     parts: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' }, state } } },
     datasets: { type: 'array', description: 'Those whose schemas say that they are public', items: { type: 'object', properties: { dataset: { type: 'string' }, state: { type: 'string' }, seconds: { type: ['integer', 'null'] } } } },
-    canary: { type: 'object', properties: { state: { type: 'string' }, at: moment, seconds: { type: ['integer', 'null'] } } },
+    canary: { type: 'object', properties: { state: { type: 'string' }, at: moment, seconds: { type: ['integer', 'null'] }, stopped_at: { type: ['string', 'null'], description: 'The first hop that the newest row has not reached in time: connector, topic, streaming database, data, warehouse or lake' } } },
     incidents: { type: 'array', description: 'Newest first', items: { type: 'object', properties: { part: { type: 'string' }, state, since: moment, until: moment } } },
     uptime: { type: 'object', description: 'The share of time in which the platform was not down', properties: { day: share, month: share } }
   }

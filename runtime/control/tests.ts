@@ -23,7 +23,7 @@ export function testRoutes (app: FastifyInstance, platform: Platform): void {
   }, async () => ({ tests: resultsOf(platform).all.map(({ at, ...one }) => ({ ...one, at: at === 0 ? null : new Date(at).toISOString() })) }))
 
   app.post<{ Body: { only?: string[] } | null }>('/v1/tests/run', {
-    config: { access: 'jobs:run' },
+    config: { access: 'jobs:run', action: 'tests.run' },
     schema: {
       summary: 'Runs the tests of the platform, or some of them',
       description: 'It is a run of the job tests; the quick ones run after each reload as well.',

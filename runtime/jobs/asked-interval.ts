@@ -22,6 +22,7 @@ export function checkParams ({ kind, task }: Job, params: Params): void {
   if (kind === 'pipeline' && Object.keys(params).length > 0) throw new PlatformError('REQUEST_INVALID', `${task.id} is a pipeline and takes no params`, { remedy: 'What it reads stands in its file.' })
   const missing = (task.needs ?? []).filter(name => params[name] === undefined)
   if (missing.length > 0) throw new PlatformError('REQUEST_INVALID', `A run of ${task.id} needs ${missing.join(' and ')}`, { remedy: `Give them as params, or start it by npx twolane ${task.id}.` })
+  task.check?.(params)
 }
 
 /** The intervals of a job's schedule in a time; throws REQUEST_INVALID where the job cannot read them, or where they are more than `max`. */

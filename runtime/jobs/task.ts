@@ -12,6 +12,8 @@ export interface Task {
   readonly schedule: Schedule
   /** Params without which a run says nothing: it is started by a command that asks for them. */
   readonly needs?: readonly string[]
+  /** Throws what keeps a run with such params from beginning, such as a place that is not set; runs of the schedule do not ask. */
+  check? (params: Readonly<Record<string, Json>>): void
   /** One run. Repeatable: it may have been killed anywhere before. Throws when it failed; ends soon after `signal`. */
   run (context: TaskContext): Promise<void>
 }

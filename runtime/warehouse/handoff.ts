@@ -15,7 +15,7 @@ import { askLake } from './lake-evidence.ts'
 import type { LakeSources } from './lake-evidence.ts'
 import type { Lanes } from './lanes.ts'
 import type { Missing } from './missing.ts'
-import { countRows } from './removal.ts'
+import { joined, spansOf } from './spans.ts'
 import type { SeenFlips } from './seen-flips.ts'
 import { makeVersion } from './version.ts'
 import { warehouseTable } from './views.ts'
@@ -127,7 +127,8 @@ async function handOverDay (handoff: Handoff, dataset: Dataset, name: DayName, {
   const offsets = higher(current?.offsets ?? new Map(), await committedOffsets(handoff, feed))
   const late = current === undefined ? '1' : `NOT ${below(current.offsets)}`
   const day = ofDay(dataset.schema, name)
-  const fresh = await countRows(lanes.streaming, { table: dataset.table, where: `${day} AND ${below(offsets)} AND ${late}`, signal })
+  const spans = await spansOf(lanes.streaming, { table: dataset.table, where: `${day} AND ${below(offsets)} AND ${late}`, signal })
+  const fresh = spans.reduce((sum, { rows }) => sum + rows, 0)
   if (fresh + missing.rows === 0) return
   const lake = await askLake(handoff, {
     ...name,
@@ -135,7 +136,8 @@ async function handOverDay (handoff: Handoff, dataset: Dataset, name: DayName, {
     feed,
     offsets,
     rows: fresh + missing.rows + (current?.rows ?? 0),
-    spans: new Map(rows.map(({ partition, least, most }) => [partition, { least, most }])),
+    // Rows have come since the day was found: what is counted is what the lake has to have come up to.
+    spans: joined([...rows, ...spans]),
     comparedBefore: current === undefined || (current.lake as { readonly compared?: boolean } | undefined)?.compared === true
   })
   // A first version is checked before it is made, because that costs less.

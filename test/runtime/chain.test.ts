@@ -46,6 +46,9 @@ await t.test('a transform that throws is named, and the thread is not seen in it
   const { chain, log } = chainOf({ dropFirst, broken: () => ({ map () { throw new Error('no such symbol') } }) })
   t.throws(() => chain.map(batchAt(7, 3)), { code: 'PLUGIN_FAILED', where: 'broken', message: /from offset 7 on failed: no such symbol/ })
   t.strictSame(log, ['dropFirst', '-', 'broken', '-'])
+  const keeping = chainOf({ window: () => ({ map: batch => batch, snapshot () { throw new Error('too large') } }) })
+  t.throws(() => keeping.chain.snapshot(), { code: 'PLUGIN_FAILED', where: 'window', message: /state failed: too large/ })
+  t.strictSame(keeping.log, ['window', '-'])
 })
 
 await t.test('the state of those that keep one is saved by step', async t => {

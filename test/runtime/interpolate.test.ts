@@ -34,6 +34,29 @@ await t.test('variables are replaced in scalar values', async t => {
   for (const [text, value] of table) t.strictSame(valueOf(text), value, text)
 })
 
+await t.test('variables inside longer texts, with odd defaults and odd names (Benthos: TestEnvSwapping)', async t => {
+  const env = { EMPTY: '', FOO: 'testfoo', BAR: 'test\nbar', B64: 'Zm9vYmFy' }
+  const read = (text: string): unknown => (interpolate(readYaml('f.yaml', `a: ${JSON.stringify(text)}`), env).value as { a: unknown }).a
+  const table: Array<[string, string]> = [
+    ['foo ${NONE:} baz', 'foo  baz'], ['${NONE:}', ''], ['${EMPTY:}', ''], ['${FOO:}', 'testfoo'], ['foo ${FOO:bar} baz', 'foo testfoo baz'], ['foo ${FOO} baz', 'foo testfoo baz'],
+    ['foo ${NONE:http://bar.com?wat=nuh#wat} baz', 'foo http://bar.com?wat=nuh#wat baz'], ['foo ${NONE:tcp://*:2020} baz', 'foo tcp://*:2020 baz'],
+    ['foo ${NONE:wat@nuh.com} http://bar.com baz', 'foo wat@nuh.com http://bar.com baz'], ['foo ${NONE:foo,bar} baz', 'foo foo,bar baz'], ['foo ${NONE::} baz', 'foo : baz'],
+    ['foo $${FOO:bar} baz', 'foo ${FOO:bar} baz'], ['foo $${FOO} baz', 'foo ${FOO} baz'],
+    // A variable that is set and empty is empty, and one of two lines has two lines: nothing has to be escaped after the parse.
+    ['foo ${EMPTY:bar} baz', 'foo  baz'], ['foo ${EMPTY} http://bar.com baz', 'foo  http://bar.com baz'], ['foo ${BAR} baz', 'foo test\nbar baz'],
+    // There are no functions on variables: a bar belongs to the default.
+    ['${NONE:foo|base64decode}', 'foo|base64decode']
+  ]
+  for (const [text, value] of table) t.equal(read(text), value, text)
+  const refused: Array<[string, RegExp]> = [
+    ['foo ${} baz', /letters, digits and _ .*write \$\$\{/], ['foo ${{FOO:bar}} baz', /write \$\$\{/], ['${FOO.BAR:x}', /letters, digits and _/], ['${B64|base64decode}', /letters, digits and _/],
+    ['foo ${NOPE} baz', /NOPE is not set/], ['foo ${NOPE_A} baz ${NOPE_B} buz', /NOPE_A is not set[^]*NOPE_B is not set/],
+    // Silently left as text it would be somebody's password.
+    ['${NONE:${FOO}}', /the default of NONE holds another variable/], ['${FOO:${NONE}-x}', /the default of FOO holds another variable/]
+  ]
+  for (const [text, says] of refused) t.throws(() => read(text), { code: 'CONFIG_INVALID', message: says }, text)
+})
+
 await t.test('a variable never adds structure', async t => {
   t.strictSame(valueOf('a: ${YAML}'), { a: env.YAML })
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
@@ -69,6 +69,18 @@ await t.test('the hash covers all source files, and a changed plugin is loaded a
   const second = await loadPlugin(root, 'output', 'one')
   t.not(second.hash, first.hash)
   t.strictSame([first.plugin.description, second.plugin.description], ['first', 'second'], 'modules beside index.ts are new, too')
+})
+
+await t.test('the hash covers files behind symbolic links, as a mounted ConfigMap has them (Benthos: TestReaderFileWatchingSymlinkReplace)', async t => {
+  const root = await project(t, { 'plugins/outputs/one/..v1/index.ts': output(), 'plugins/outputs/one/..v2/index.ts': output().replace('A test', 'Another one') })
+  const folder = join(root, 'plugins/outputs/one')
+  await symlink('..v1', join(folder, '..data'))
+  await symlink('..data/index.ts', join(folder, 'index.ts'))
+  await symlink('nowhere.ts', join(folder, 'gone.ts'))
+  const first = await loadPlugin(root, 'output', 'one')
+  await symlink('..v2', join(folder, '..next'))
+  await rename(join(folder, '..next'), join(folder, '..data'))
+  t.not((await loadPlugin(root, 'output', 'one')).hash, first.hash)
 })
 
 await t.test('a name is a name, not a path', async t => {

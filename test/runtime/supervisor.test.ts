@@ -1,16 +1,19 @@
+import { once } from 'node:events'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { freePort } from '../child.ts'
 import { until } from '../conform/context.ts'
 import { checkRows, goesOn, numbered, openShop, running, schema, startShop } from './shop.ts'
+import type { AddressInfo } from 'node:net'
 
 const limits = { beginMsMax: 10_000, closeMsMax: 1000, stopMsMax: 8000 }
 
 const alone = { 'schemas/one.yaml': schema, 'pipelines/one.yaml': numbered('one') }
 const base = { ...alone, 'schemas/two.yaml': schema, 'pipelines/two.yaml': numbered('two') }
 
-await t.test('what is added, changed and removed is applied, and what is unchanged is not touched', async t => {
+await t.test('what is added, changed and removed is applied, and what is unchanged is not touched (Vector: topology_reload_with_new_components)', async t => {
   const shop = await openShop(t, base, limits)
   const { project, supervisor } = shop
   await running(shop, 'one', 'two')
@@ -98,22 +101,33 @@ await t.test('a pipeline that is disabled in its file does not run until it is e
   await checkRows(t, shop, 'one.ndjson')
 })
 
-await t.test('a port is handed over, also to a pipeline of another name', async t => {
-  const port = await freePort()
-  const listener = `
+/** A plugin that holds a port. */
+const listener = (kind: 'input' | 'output'): string => `
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+async function listen (port) {
+  const server = createServer().listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
 export default {
-  kind: 'input', description: 'Holds a port', options: { port: { type: 'integer', description: 'Port' }, note: { type: 'string', description: 'Anything', default: '' } },
+  kind: '${kind}', description: 'Holds a port', guarantee: 'at least once', options: { port: { type: 'integer', description: 'Port' }, note: { type: 'string', description: 'Anything', default: '' } },
   async * read ({ port }, { signal }) {
-    const server = createServer().listen(port, '127.0.0.1')
-    await once(server, 'listening')
+    const server = await listen(port)
     try { await once(signal, 'abort').catch(() => {}) } finally { server.close() }
+  },
+  async open ({ port }) {
+    const server = await listen(port)
+    return { async write () {}, async flush () {}, async close () { server.close() } }
   }
 }
 `
+const listeners = { 'plugins/inputs/listener/index.ts': listener('input'), 'plugins/outputs/listener/index.ts': listener('output'), 'schemas/one.yaml': schema, 'schemas/two.yaml': schema }
+
+await t.test('a port is handed over, also to a pipeline of another name (Vector: topology_reuse_old_port)', async t => {
+  const port = await freePort()
   const text = (note: string): string => `input: { listener: { port: ${port}, note: "${note}" } }\ntopic: one\n`
-  const shop = await openShop(t, { 'plugins/inputs/listener/index.ts': listener, 'schemas/one.yaml': schema, 'pipelines/one.yaml': text('a') }, limits)
+  const shop = await openShop(t, { ...listeners, 'pipelines/one.yaml': text('a') }, limits)
   await running(shop, 'one')
   shop.project.write('pipelines/one.yaml', text('b'))
   t.match(await shop.supervisor.reload(), { outcome: 'applied' }, 'to its next revision')
@@ -122,7 +136,29 @@ export default {
   t.match(shop.status('another'), { state: 'running', healthy: true })
 })
 
-await t.test('a folder of files that is replaced behind a symbolic link is picked up', async t => {
+await t.test('ports are exchanged between steps and pipelines, and one that somebody else holds is refused (Vector: topology_reuse_old_port_cross_dependency, topology_rebuild_old)', async t => {
+  const ports = [await freePort(), await freePort(), await freePort()]
+  const text = (topic: string, input: number, output: number): string => `input: { listener: { port: ${ports[input]} } }\ntopic: ${topic}\noutputs: [{ listener: { port: ${ports[output]} } }]\n`
+  const alone = (topic: string, output: number): string => `topic: ${topic}\noutputs: [{ listener: { port: ${ports[output]} } }]\n`
+  const shop = await openShop(t, { ...listeners, 'pipelines/one.yaml': text('one', 0, 1), 'pipelines/two.yaml': alone('two', 2) }, limits)
+  await running(shop, 'one', 'two')
+  shop.project.write('pipelines/one.yaml', text('one', 1, 0))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied' }, 'between two steps')
+  shop.project.write('pipelines/one.yaml', text('one', 2, 0))
+  shop.project.write('pipelines/two.yaml', alone('two', 1))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one' }, { pipeline: 'two' }] }, 'between two pipelines')
+  t.match([shop.status('one'), shop.status('two')], [{ state: 'running', healthy: true }, { state: 'running', healthy: true }])
+
+  const stranger = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => stranger.close())
+  await once(stranger, 'listening')
+  ports[1] = (stranger.address() as AddressInfo).port
+  shop.project.write('pipelines/two.yaml', alone('two', 1))
+  t.match(await shop.supervisor.reload(), { outcome: 'rolled_back', reason: /^two: outputs\.listener: listen EADDRINUSE/ })
+  await running(shop, 'two')
+})
+
+await t.test('a folder of files that is replaced behind a symbolic link is picked up (Benthos: TestReaderFileWatchingSymlinkReplace)', async t => {
   const shop = await openShop(t, alone, limits)
   const { folder } = shop.project
   const version = (name: string, rate: number): void => {
@@ -141,7 +177,66 @@ await t.test('a folder of files that is replaced behind a symbolic link is picke
   await checkRows(t, shop, 'one.ndjson')
 })
 
-await t.test('a stop takes no longer than its limit, whatever the plugins do, and names who hangs', async t => {
+await t.test('mounted ConfigMaps, whose files are links into a folder that is exchanged, bring new definitions and new code of plugins', async t => {
+  const talker = (version: string): string => `
+export default {
+  kind: 'transform', description: 'Says its version', options: {},
+  open (_config, { log }) { log.info({}, 'This is ${version}'); return { map: batch => batch } }
+}
+`
+  const shop = await openShop(t, alone, limits)
+  const { folder } = shop.project
+  const exchange = (mounted: string, version: string, name: string, text: string): void => {
+    mkdirSync(join(folder, mounted, `..${version}`), { recursive: true })
+    writeFileSync(join(folder, mounted, `..${version}`, name), text)
+    symlinkSync(`..${version}`, join(folder, mounted, '..data_tmp'))
+    renameSync(join(folder, mounted, '..data_tmp'), join(folder, mounted, '..data'))
+  }
+  const says = (version: string): Promise<void> => until(() => shop.log.some(line => line.includes(`This is ${version}`)), version)
+  rmSync(join(folder, 'pipelines'), { recursive: true })
+  exchange('plugins/transforms/talker', 'v1', 'index.ts', talker('v1'))
+  symlinkSync('..data/index.ts', join(folder, 'plugins/transforms/talker/index.ts'))
+  exchange('pipelines', 'v1', 'one.yaml', `${numbered('one')}transforms: [talker]\n`)
+  symlinkSync('..data/one.yaml', join(folder, 'pipelines/one.yaml'))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'changed' }] })
+  await says('v1')
+  exchange('plugins/transforms/talker', 'v2', 'index.ts', talker('v2'))
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'changed' }] }, 'the code of the plugin')
+  await says('v2')
+  exchange('pipelines', 'v2', 'one.yaml', `${numbered('one', { rate: 350 })}transforms: [talker]\n`)
+  t.match(await shop.supervisor.reload(), { outcome: 'applied', changes: [{ pipeline: 'one', change: 'changed' }] }, 'the definition')
+  t.match(await shop.supervisor.reload(), { outcome: 'unchanged' })
+  await goesOn(shop, 'one.ndjson')
+  await checkRows(t, shop, 'one.ndjson')
+})
+
+await t.test('files that are edited again and again, also half written, never take down what runs (Benthos: TestReaderWatcherRace)', async t => {
+  const shop = await openShop(t, base, limits)
+  await running(shop, 'one', 'two')
+  const { project, supervisor } = shop
+  const replace = (text: string): void => {
+    writeFileSync(join(project.folder, 'pipelines/.two.yaml.swp'), text)
+    renameSync(join(project.folder, 'pipelines/.two.yaml.swp'), join(project.folder, 'pipelines/two.yaml'))
+  }
+  const outcomes: string[] = []
+  for (let edit = 0; edit < 3; edit++) {
+    const text = numbered('two', { rate: 400 + edit })
+    // Written in two halves, while the first one is read: it is refused, or was not seen.
+    project.write('pipelines/two.yaml', text.slice(0, text.indexOf('count')))
+    const reloading = supervisor.reload()
+    replace(text)
+    outcomes.push((await reloading).outcome)
+    t.match(shop.status('two'), { state: 'running', healthy: true })
+  }
+  t.ok(outcomes.every(outcome => ['rejected', 'applied', 'unchanged'].includes(outcome)), outcomes.join())
+  const last = await supervisor.reload()
+  t.ok(['applied', 'unchanged'].includes(last.outcome), 'the last edit is the one that holds')
+  t.match(supervisor.definitions().find(({ id }) => id === 'two')?.text, /rate: 402/)
+  await goesOn(shop, 'two.ndjson')
+  await checkRows(t, shop, 'one.ndjson', 'two.ndjson')
+})
+
+await t.test('a stop takes no longer than its limit, whatever the plugins do, and names who hangs (Kafka Connect: testBlockInSourceTaskStop)', async t => {
   const stuck = `
 export default {
   kind: 'output', description: 'Hangs', guarantee: 'at least once', options: {},

@@ -294,11 +294,13 @@ await t.test('access over HTTP', async t => {
 
   await t.test('item 39: all of it is in the audit log', async t => {
     await admin('POST', '/v1/plan')
+    await admin('POST', '/v1/jobs/nothing/pause')
     await admin('POST', '/v1/query', undefined, { 'content-type': 'text/plain' })
     await app.inject({ method: 'POST', url: '/v1/query', headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'text/plain' }, payload: "select 'a secret'" })
-    const { entries } = (await admin('GET', '/v1/audit?limit=1000')).json<{ entries: Array<{ action: string, outcome: string, user: string, detail: Record<string, unknown> }> }>()
+    const { entries } = (await admin('GET', '/v1/audit?limit=1000')).json<{ entries: Array<{ action: string, target: string, outcome: string, user: string, detail: Record<string, unknown> }> }>()
     const has = (action: string, outcome: string): boolean => entries.some(entry => entry.action === action && entry.outcome === outcome)
-    for (const [action, outcome] of [['setup', 'ok'], ['setup', 'refused'], ['login', 'ok'], ['login', 'refused'], ['logout', 'ok'], ['token.add', 'ok'], ['token.revoke', 'ok'], ['user.add', 'ok'], ['user.add', 'refused'], ['user.remove', 'failed'], ['password.change', 'ok'], ['password.set', 'ok'], ['role.set', 'ok'], ['team.remove', 'ok'], ['PUT /v1/pipelines/:id', 'ok'], ['PUT /v1/pipelines/:id', 'refused'], ['GET /v1/pipelines', 'refused']] as const) t.ok(has(action, outcome), `${action} ${outcome}`)
+    for (const [action, outcome] of [['setup', 'ok'], ['setup', 'refused'], ['login', 'ok'], ['login', 'refused'], ['logout', 'ok'], ['token.add', 'ok'], ['token.revoke', 'ok'], ['user.add', 'ok'], ['user.add', 'refused'], ['user.remove', 'failed'], ['password.change', 'ok'], ['password.set', 'ok'], ['role.set', 'ok'], ['team.remove', 'ok'], ['pipeline.set', 'ok'], ['pipeline.set', 'refused'], ['GET /v1/pipelines', 'refused']] as const) t.ok(has(action, outcome), `${action} ${outcome}`)
+    t.ok(entries.some(({ action, target }) => action === 'job.pause' && target === 'nothing'), 'the target is what the path names')
     const sql = entries.find(({ action, detail }) => action === 'POST /v1/query' && 'body_sha256' in detail)
     t.match(sql, { user: 'admin', outcome: 'failed', detail: { body_sha256: /^[0-9a-f]{64}$/ } }, 'a hash of the SQL')
     const text = JSON.stringify(entries)

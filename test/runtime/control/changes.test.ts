@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { pipeline, schema, startEndpoint } from './endpoint.ts'
+import { eventually } from '../../waiting.ts'
 import { changeSet, planHash } from '../../../runtime/setup/change-set.ts'
 import type { ChangeRequest } from '../../../runtime/setup/change-set.ts'
 import type { Answer } from './endpoint.ts'
@@ -31,6 +32,7 @@ const testFile = `tests:
 `
 
 await t.test('changes', async t => {
+  process.env['TWOLANE_TEST_PATH'] = 'bulk-a.ndjson'
   const { ask, project } = await startEndpoint(t, {
     'schemas/trades.yaml': schema,
     'pipelines/counter.yaml': pipeline,
@@ -100,6 +102,20 @@ await t.test('changes', async t => {
     t.match((await apply(away)).json(), { outcome: 'applied', changes: [{ pipeline: 'fresh', change: 'removed' }] })
     t.notOk(existsSync(join(project.folder, 'schemas/fresh.yaml')))
     t.match((await ask('GET', '/v1/topics/fresh/tail')).json(), { status: 404 }, 'the schema is forgotten')
+  })
+
+  await t.test('several pipelines at once take their variables, or none of them is written (Benthos: TestTypeAPISetStreams)', async t => {
+    const file = (id: string, path: string): { path: string, text: string } => ({ path: `pipelines/${id}.yaml`, text: `topic: trades\noutputs: [{ file: { path: '${path}' } }]\n` })
+    // eslint-disable-next-line no-template-curly-in-string -- a variable of a pipeline file
+    const [set, unset] = ['${TWOLANE_TEST_PATH}', '${TWOLANE_TEST_NOT_SET}']
+    const wrong = { files: [file('bulk-a', set), file('bulk-b', unset)] }
+    t.match((await plan(wrong)).problems, [{ file: 'pipelines/bulk-b.yaml', line: 2, message: /the variable TWOLANE_TEST_NOT_SET is not set/ }])
+    t.match((await apply(wrong)).json(), { status: 422, code: 'CONFIG_INVALID' })
+    t.notOk(existsSync(join(project.folder, 'pipelines/bulk-a.yaml')), 'not even the good one')
+    t.match((await apply({ files: [file('bulk-a', set), file('bulk-b', 'bulk-b.ndjson')] })).json(), { outcome: 'applied', changes: [{ pipeline: 'bulk-a', change: 'added' }, { pipeline: 'bulk-b', change: 'added' }] })
+    t.match(textOf('pipelines/bulk-a.yaml'), set, 'the file keeps the variable')
+    await eventually('rows go where the variable says', () => existsSync(join(project.data, process.env['TWOLANE_TEST_PATH'] as string)) || undefined)
+    t.match((await apply({ files: ['a', 'b'].map(id => ({ path: `pipelines/bulk-${id}.yaml`, text: null })) })).json(), { outcome: 'applied', changes: [{ change: 'removed' }, { change: 'removed' }] })
   })
 
   await t.test('what is wrong is told with its place, and cannot be applied', async t => {

@@ -41,6 +41,7 @@ await t.test('jobs and runs over the admin endpoint and the command line', async
 
   await t.test('a run is started, and says what it did', async t => {
     t.match((await ask('POST', '/v1/jobs/replay/runs')).json(), { code: 'REQUEST_INVALID', detail: /needs topic and into/, remedy: /npx twolane replay/ }, 'none begins that can only fail')
+    t.match((await ask('POST', '/v1/jobs/backup/runs')).json(), { code: 'BACKUP_REFUSED', remedy: /backup_to/ }, 'nor without a place')
     const begun = await ask('POST', '/v1/jobs/one/runs')
     t.match(begun, { statusCode: 202 })
     const run = begun.json<ShownRun>()

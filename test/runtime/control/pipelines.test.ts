@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from '../../waiting.ts'
 import { startEndpoint, pipeline, schema } from './endpoint.ts'
+import type { AddressInfo } from 'node:net'
 import type { Answer, RemoteEndpoint } from './endpoint.ts'
 import type { Receipt } from '../../../runtime/receipt.ts'
 
@@ -23,7 +26,7 @@ await t.test('pipelines are shown, changed, paused and removed', async t => {
   const status = async (id: string): Promise<Status> => (await ask('GET', `/v1/pipelines/${id}`)).json()
   const fileText = (id: string): string => readFileSync(join(project.folder, 'pipelines', `${id}.yaml`), 'utf8')
 
-  await t.test('a list says how they are and what their steps do', async t => {
+  await t.test('a list says how they are and what their steps do (Benthos: TestTypeAPIList, TestTypeAPIGetStats)', async t => {
     const rate = await eventually('rows go through', async () => (await status('trades')).steps.find(({ step, rows_per_second: rate }) => step === 'outputs.file' && rate > 0))
     t.type(rate.lag_rows, 'number')
     const { pipelines, problems } = (await ask('GET', '/v1/pipelines')).json<{ pipelines: Status[], problems: unknown[] }>()
@@ -52,12 +55,12 @@ await t.test('pipelines are shown, changed, paused and removed', async t => {
     t.not((await status('trades')).revision, before)
   })
 
-  await t.test('a file that is wrong is refused by line and column, and all is as before', async t => {
+  await t.test('a file that is wrong is refused by line and column, and all is as before (Benthos: TestTypeAPIBasicOperationsYAML)', async t => {
     const before = await status('trades')
     const text = fileText('trades')
     const cases = [
       ['topic: trades\noutputs:\n  - file: { pth: x }\n', { line: 3, column: 5, path: 'outputs[0].file.path', message: /is missing/ }],
-      ['topic: tradse\noutputs: [{ file: x }]\n', { line: 1, column: 1, path: 'topic', message: /did you mean "trades"/ }],
+      ['topic: tradse\noutputs: [{ file: x }]\n', { line: 1, column: 1, path: 'topic', message: /did you mean "trades"/ }]
     ] as const
     for (const [bad, place] of cases) {
       const answer = await put('trades', bad)
@@ -75,7 +78,7 @@ await t.test('pipelines are shown, changed, paused and removed', async t => {
     t.equal((await ask('GET', '/readyz')).statusCode, 200)
   })
 
-  await t.test('a pipeline that cannot begin is rolled back', async t => {
+  await t.test('a pipeline that cannot begin is rolled back, and the old one runs on (Benthos: PUT of a stream that fails while it starts)', async t => {
     project.write('plugins/outputs/wall/index.js', 'export default { kind: "output", description: "Refuses", options: {}, guarantee: "at least once", async open () { throw new Error("the wall is closed") } }')
     const text = fileText('trades')
     const answer = await put('trades', text.replace('file: { path: out.ndjson }', 'wall: {}'))
@@ -94,7 +97,7 @@ await t.test('pipelines are shown, changed, paused and removed', async t => {
     t.equal((await ask('POST', '/v1/pipelines/nope/pause')).statusCode, 404)
   })
 
-  await t.test('a new one comes and goes', async t => {
+  await t.test('a new one comes and goes (Benthos: TestTypeAPIBasicOperations)', async t => {
     const answer = await put('second', { topic: 'trades', outputs: [{ file: { path: 'second.ndjson' } }] })
     t.match(answer.json(), { outcome: 'applied', changes: [{ pipeline: 'second', change: 'added', inFlight: 'none' }] })
     t.equal((await ask('POST', '/v1/pipelines/second/pause')).statusCode, 200)
@@ -105,6 +108,43 @@ await t.test('pipelines are shown, changed, paused and removed', async t => {
     t.match((await put('second', { topic: 'trades', outputs: [{ file: { path: 'second.ndjson' } }] })).json(), { outcome: 'applied' })
     t.match((await status('second')).state, 'running', 'the pause went with the old one')
     t.match((await ask('DELETE', '/v1/pipelines/second')).json(), { outcome: 'applied', changes: [{ change: 'removed', inFlight: 'drained' }] })
+  })
+
+  await t.test('what is not known is refused at its line and column, with what was meant (Benthos: TestTypeAPILinting)', async t => {
+    const cases = [
+      ['input:\n  generat: { rate: 5 }\ntopic: trades\n', { line: 2, column: 3, message: /there is no input "generat"; did you mean "generate"/ }],
+      ['topic: trades\noutputs:\n  - file: x\n  - file:\n      path: y\n      inproc: meow\n', { line: 6, column: 7, message: /unknown .*inproc|inproc.* unknown/ }],
+      ['topic: trades\ncache_resources:\n  - label: not_interested\n', { line: 2, column: 1, message: /unknown .*cache_resources|cache_resources.* unknown/ }],
+      ['topic: trades\noutputs: [{ file: x }]\noutptus: []\n', { line: 3, column: 1, message: /did you mean "outputs"/ }]
+    ] as const
+    for (const [text, { line, column, message }] of cases) {
+      const answer = await put('fresh', text)
+      t.equal(answer.statusCode, 422)
+      const { problems } = answer.json<Refusal>()
+      t.ok(problems.some(problem => problem.line === line && problem.column === column && message.test(`${problem.path}: ${problem.message}`)), JSON.stringify(problems))
+      t.notOk(existsSync(join(project.folder, 'pipelines/fresh.yaml')), 'nothing is stored')
+    }
+    t.equal((await ask('PATCH', '/v1/pipelines/trades', { headers: { 'content-type': 'application/json' }, payload: { inpt: {} } })).statusCode, 405, 'there is no way around the check')
+  })
+
+  await t.test('a pipeline that cannot deliver makes the platform not ready, and its removal says what it leaves (Benthos: TestAPIReady)', async t => {
+    const server = createServer((_request, response) => { setTimeout(() => response.writeHead(503).end(), 200) }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+      t.match((await put('deaf', { topic: 'trades', outputs: [{ http: { url } }, { file: { path: 'deaf.ndjson' } }] })).json(), { outcome: 'applied' })
+      await eventually('it is not ready', async () => (await ask('GET', '/readyz')).statusCode === 503 || undefined)
+      t.match((await ask('GET', '/readyz')).json(), { failing: [{ name: 'deaf', reasons: [/503/] }] })
+      await ask('POST', '/v1/pipelines/trades/pause')
+      const left = (await ask('DELETE', '/v1/pipelines/deaf')).json<{ outcome: string, undelivered: Array<{ step: string, rows: number }> }>()
+      t.match(left, { outcome: 'applied', changes: [{ pipeline: 'deaf', change: 'removed' }] })
+      t.ok((left.undelivered.find(({ step }) => step === 'outputs.http')?.rows ?? 0) > 0, JSON.stringify(left))
+      await eventually('it is ready again', async () => (await ask('GET', '/readyz')).statusCode === 200 || undefined)
+      await ask('POST', '/v1/pipelines/trades/resume')
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 
   await t.test('one change at a time', async t => {

@@ -14,6 +14,7 @@ import { readFlips } from '../../../runtime/warehouse/boundary.ts'
 import { ensureViews } from '../../../runtime/warehouse/views.ts'
 import { dayName, first, openDays, pipelineOf } from './days.ts'
 import { startProxy } from './proxy.ts'
+import type { Broker } from '../../../runtime/broker/broker.ts'
 import type { LakeConfig } from '../../../runtime/lake/lakes.ts'
 import type { Platform } from '../../../runtime/platform.ts'
 import type { Topic } from '../../../runtime/schema.ts'
@@ -98,6 +99,19 @@ await t.test('a day waits for the lake, and stops where the lake has fewer rows'
   await days.run(3, {}, laked)
   t.match(await readFlips(days.warehouse, { dataset: 'laked' }), [{ rows: 100, lake: { compared: true, rows: 100 } }])
   t.strictSame(await days.count(), { realtime: 0, history: 100, positions: 100 })
+
+  // Rows that come while the run is at it, after it has seen which days there are.
+  await days.put(0, 100, 110)
+  await add(100, 110, 10)
+  const broker = {
+    async inspect (asked: string) {
+      if (asked === 'laked' && days.committed.get(0) === 110) await days.put(0, 110, 120)
+      return { name: asked, bytes: 0, partitions: [], groups: [...days.committed].map(([partition, offset]) => ({ group: 'laked.streaming-database', partition, offset, lagMs: 0 })) }
+    }
+  } as unknown as Broker
+  await days.run(3, {}, { more: { ...laked.more, broker } })
+  t.match(days.waiting.all, [{ day: dayName(0), reason: /the lake is at offset 110 of partition 0 of laked, and .* goes up to 120/ }], 'the lake is not blamed for what it will have in a moment')
+  t.strictSame(await days.count(), { realtime: 20, history: 100, positions: 120 })
 })
 
 await t.test('a field that comes between two versions of a day is in the second one', async t => {

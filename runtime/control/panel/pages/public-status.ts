@@ -18,7 +18,7 @@ interface PublicState {
   readonly at: string
   readonly parts: ReadonlyArray<{ readonly name: string, readonly state: string }>
   readonly datasets: ReadonlyArray<{ readonly dataset: string, readonly state: string, readonly seconds: number | null }>
-  readonly canary: { readonly state: string, readonly at: string | null, readonly seconds: number | null }
+  readonly canary: { readonly state: string, readonly at: string | null, readonly seconds: number | null, readonly stopped_at: string | null }
   readonly incidents: ReadonlyArray<{ readonly part: string, readonly state: string, readonly since: string, readonly until: string | null }>
   readonly uptime: { readonly day: number | null, readonly month: number | null }
 }
@@ -36,7 +36,7 @@ export function PublicStatus (): VNode {
     <${Loaded} of=${status}>${(found: PublicState) => html`
       <section class=${`verdict ${levelOf(found.state)}`} aria-label="Verdict"><${Icon} name=${levelOf(found.state)} size=${26} /><div>
         <p class="verdict-sentence" role="status">${found.sentence}</p>
-        <p class="small">Seen <${Time} at=${found.at} as="both" />${found.canary.at !== null && html`; a canary row came through all parts <${Time} at=${found.canary.at} />`}</p>
+        <p class="small">Seen <${Time} at=${found.at} as="both" />${found.canary.at !== null && html`; a canary row came through all parts <${Time} at=${found.canary.at} />`}${found.canary.stopped_at !== null && `; the newest one has not arrived at: ${found.canary.stopped_at}`}</p>
       </div></section>
       <${List} title="Parts" rows=${found.parts.map(({ name, state }) => ({ name, state, text: '' }))} />
       <${List} title="Datasets" rows=${found.datasets.map(({ dataset, state, seconds: age }) => ({ name: dataset, state, text: age === null ? '' : `newest row ${seconds(age)} old` }))} />

@@ -169,6 +169,19 @@ await t.test('the table follows the schema while the output runs, and a breaking
   await sink.close()
 })
 
+await t.test('columns that cannot be inserted, and those with a default, are no matter of ours (Vector: arrow_schema_excludes_non_insertable_columns)', async t => {
+  const first = await open('derived')
+  await client.command(`ALTER TABLE derived.rows ADD COLUMN twice Nullable(Int64) MATERIALIZED n * 2, ADD COLUMN thrice Nullable(Int64) ALIAS n * 3,
+    ADD COLUMN seen DateTime DEFAULT toDateTime('2024-05-06 07:08:09', 'UTC'), ADD COLUMN given String EPHEMERAL`)
+  await write(first.sink, 0, 2)
+  await first.sink.close()
+  const second = await open('derived')
+  await write(second.sink, 2, 3)
+  await second.sink.close()
+  t.strictSame(second.context.logs.filter(({ level }) => level === 'info'), [], 'the table is left as it is')
+  t.strictSame(await client.rows('SELECT n, twice, thrice, toUnixTimestamp(seen) AS seen FROM derived.rows ORDER BY n'), [0, 1, 2].map(n => ({ n: String(n), twice: String(2 * n), thrice: String(3 * n), seen: 1714979289 })))
+})
+
 await t.test('a new field becomes a column at the next start, and old rows have null', async t => {
   const first = await open('grown')
   await write(first.sink, 0, 3)

@@ -9,6 +9,8 @@ import { field, plainCast } from '../../../../runtime/schema.ts'
 import type { Field, Topic, Type } from '../../../../runtime/schema.ts'
 import { configure } from '../../../conform/configure.ts'
 import { fakeContext, fakeTopic } from '../../../conform/context.ts'
+import fc from '../../../properties.ts'
+import { castTexts, judged, textsOf } from './oracle.ts'
 import type { FakeContext } from '../../../conform/context.ts'
 
 const engine = await startEmbedded({ folder: t.testdir(), log: { info () {}, warn () {}, error () {} } })
@@ -88,6 +90,32 @@ await t.test('every type comes back exactly, at its edges and as null', async t 
   for (const [name, , values] of cases) t.strictSame(found.map(row => row[name]), raw.map((_, i) => values[i % values.length]?.[1]), name)
   t.strictSame(found.map(row => row['extra']), raw.map((_, i) => `{"unknown":${i}}`))
   t.strictSame(found[0]?.['_ingest_time'], '1970-01-01 00:00:00.000')
+})
+
+await t.test('what is accepted the engine reads as the same value, and what is refused it would have refused, cut or wrapped', async t => {
+  const rows = Number(process.env['TWOLANE_FUZZ_RUNS'] ?? 400)
+  const samples = judged.map(({ name, type }) => ({ name, texts: fc.sample(textsOf(type), rows) }))
+  const cast = new Map(samples.map(({ name, texts }, i) => [name, castTexts(judged[i]?.type as Type, texts)]))
+  const texts = (values: readonly string[]): Column => ({ kind: 'values', type: { kind: 'string' }, values })
+  const topic = fakeTopic('oracle', judged.flatMap(({ name, type }) => [field(name, type), field(`${name}_raw`, { kind: 'string' }), field(`${name}_cell`, { kind: 'string' })]))
+  const columns = samples.flatMap(({ name, texts: raw }) => {
+    const { column, cells } = cast.get(name) as ReturnType<typeof castTexts>
+    return [[name, column], [`${name}_raw`, texts(raw)], [`${name}_cell`, texts(cells.map(cell => cell ?? ''))]] as const
+  })
+  await store(topic, new Batch(topic, rows, Object.fromEntries(columns)))
+  for (const [i, { name, type, parse, equal }] of judged.entries()) {
+    const { cells } = cast.get(name) as ReturnType<typeof castTexts>
+    const raw = samples[i]?.texts as string[]
+    const again = castTexts(type, cells.map(cell => cell ?? '')).cells
+    const found = await client.rows<{ stored: string, raw: string | null, cell: string | null }>(`SELECT toString(${name}) AS stored, toString(${parse(`assumeNotNull(${name}_raw)`)}) AS raw, toString(${parse(`assumeNotNull(${name}_cell)`)}) AS cell FROM streaming.oracle ORDER BY _offset`)
+    const wrong = found.flatMap((row, j) => {
+      const [text, cell] = [raw[j] as string, cells[j]]
+      if (cell === undefined) return row.raw !== null && equal(row.raw, text) ? [`${name}: ${JSON.stringify(text)} is refused, and the engine reads ${row.raw}`] : []
+      if (again[j] !== cell) return [`${name}: ${JSON.stringify(text)} becomes ${cell}, and that becomes ${String(again[j])}`]
+      return row.stored !== row.cell ? [`${name}: ${JSON.stringify(text)} becomes ${cell}, is stored as ${row.stored}, and the engine reads ${String(row.cell)}`] : []
+    })
+    t.strictSame(wrong.slice(0, 5), [], `${name}: ${cells.filter(cell => cell !== undefined).length} of ${rows} are accepted`)
+  }
 })
 
 await t.test('a query by time finds every row, however far from today, and each day is a partition', async t => {
